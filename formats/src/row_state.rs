@@ -1,0 +1,107 @@
+//! What saddlebag knows of one live record, beside its uid and its row hash.
+//!
+//! One layer speaks for the whole row; columns that differ from it are listed. Invariant: `columns` is
+//! sorted by column id, without repeats, and no listed column equals the row's layer.
+
+use crate::ids::{LinkId, Seq, TimeMs};
+use crate::version::Version;
+
+/// What is known of one column's value, or of all that have no entry of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ColumnState {
+    /// When and where the value was written.
+    pub version: Version,
+    /// The time that counts between concurrent edits, where it is not the version's own.
+    pub effective: Option<TimeMs>,
+    /// When it last changed in this node's feed.
+    pub seq: Seq,
+    /// The link that it came over; none if it was written here, or is asserted here against all links.
+    pub source: Option<LinkId>,
+    /// The version before the first change that the up-link has not acknowledged. Only meaningful while
+    /// `seq` lies beyond what was acknowledged; none if the record was created here.
+    pub base: Option<Version>,
+}
+
+impl ColumnState {
+    /// The time by which this value stands against a concurrent one.
+    #[must_use]
+    pub fn effective_time(&self) -> TimeMs {
+        self.effective.unwrap_or(self.version.time)
+    }
+}
+
+/// What is known of one record's columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowState {
+    /// Of every column that is not in `columns`.
+    pub row: ColumnState,
+    /// Of the columns that differ, by column id, rising.
+    pub columns: Vec<(u16, ColumnState)>,
+}
+
+impl RowState {
+    /// A record whose columns all have one state.
+    #[must_use]
+    pub fn uniform(row: ColumnState) -> Self {
+        Self { row, columns: Vec::new() }
+    }
+
+    /// The state of column `id`.
+    #[must_use]
+    pub fn of(&self, id: u16) -> &ColumnState {
+        match self.columns.binary_search_by_key(&id, |(column, _)| *column) {
+            Ok(at) => &self.columns[at].1,
+            Err(_) => &self.row,
+        }
+    }
+
+    /// Gives column `id` a state of its own.
+    pub fn set(&mut self, id: u16, state: ColumnState) {
+        match self.columns.binary_search_by_key(&id, |(column, _)| *column) {
+            Ok(at) if state == self.row => {
+                self.columns.remove(at);
+            }
+            Ok(at) => self.columns[at].1 = state,
+            Err(_) if state == self.row => {}
+            Err(at) => self.columns.insert(at, (id, state)),
+        }
+    }
+
+    /// Builds the shortest form for the columns `ids`: the state that most of them share becomes the row's.
+    /// Of equally frequent ones the least version wins, so that the form is one and the same.
+    #[must_use]
+    pub fn from_columns(columns: &[(u16, ColumnState)]) -> Option<Self> {
+        let mut counts: Vec<(ColumnState, usize)> = Vec::new();
+        for (_, state) in columns {
+            match counts.iter_mut().find(|(known, _)| known == state) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((*state, 1)),
+            }
+        }
+        let (row, _) = counts
+            .iter()
+            .max_by(|(a, n), (b, m)| n.cmp(m).then_with(|| (b.version, b.seq).cmp(&(a.version, a.seq))))?;
+        let mut state = Self::uniform(*row);
+        for (id, column) in columns {
+            state.set(*id, *column);
+        }
+        Some(state)
+    }
+
+    /// Where the record stands in the feed: the latest place of any of its columns.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.columns.iter().map(|(_, state)| state.seq).fold(self.row.seq, Seq::max)
+    }
+
+    /// The greatest version of any column.
+    #[must_use]
+    pub fn latest(&self) -> Version {
+        self.columns.iter().map(|(_, state)| state.version).fold(self.row.version, Version::max)
+    }
+
+    /// Every layer, for changing all.
+    pub fn layers_mut(&mut self) -> impl Iterator<Item = &mut ColumnState> {
+        std::iter::once(&mut self.row).chain(self.columns.iter_mut().map(|(_, state)| state))
+    }
+}

@@ -1,0 +1,104 @@
+//! One value of one column, exact between engines.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::Uid;
+
+/// A value as it travels. New kinds are added at the end: the order is part of the file format.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Value {
+    /// SQL NULL.
+    Null,
+    /// A whole number.
+    Integer(i64),
+    /// A binary floating point number, compared and carried by its bits (IEEE 754 binary64).
+    Real(f64),
+    /// Text in UTF-8.
+    Text(String),
+    /// Bytes.
+    Blob(Vec<u8>),
+    /// Text that is not valid UTF-8, byte for byte: SQLite stores it.
+    RawText(Vec<u8>),
+    /// The record that a foreign key points to.
+    Reference(Uid),
+    /// A foreign key that points to no record at the sender; its key there, for people to read.
+    Dangling(String),
+}
+
+impl Value {
+    /// Whether this is SQL NULL.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+
+    /// The bytes that stand for this value in hashes and in natural identities: a tag, then the content.
+    /// No two values share them, and they are the same on every engine.
+    pub fn canonical_bytes(&self, into: &mut Vec<u8>) {
+        let mut tagged = |tag: u8, content: &[u8]| {
+            into.push(tag);
+            into.extend_from_slice(&(content.len() as u64).to_le_bytes());
+            into.extend_from_slice(content);
+        };
+        match self {
+            Self::Null => tagged(0, &[]),
+            Self::Integer(number) => tagged(1, &number.to_le_bytes()),
+            Self::Real(number) => tagged(2, &number.to_bits().to_le_bytes()),
+            Self::Text(text) => tagged(3, text.as_bytes()),
+            Self::Blob(bytes) => tagged(4, bytes),
+            Self::RawText(bytes) => tagged(5, bytes),
+            Self::Reference(uid) => tagged(6, &uid.0),
+            Self::Dangling(key) => tagged(7, key.as_bytes()),
+        }
+    }
+}
+
+/// Floats are equal by their bits: what cannot be told apart in the database need not be sent.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Integer(a), Self::Integer(b)) => a == b,
+            (Self::Real(a), Self::Real(b)) => a.to_bits() == b.to_bits(),
+            (Self::Text(a), Self::Text(b)) | (Self::Dangling(a), Self::Dangling(b)) => a == b,
+            (Self::Blob(a), Self::Blob(b)) | (Self::RawText(a), Self::RawText(b)) => a == b,
+            (Self::Reference(a), Self::Reference(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Value {}
+
+impl std::hash::Hash for Value {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let mut bytes = Vec::new();
+        self.canonical_bytes(&mut bytes);
+        state.write(&bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_are_compared_by_their_bits() {
+        assert_eq!(Value::Real(f64::NAN), Value::Real(f64::NAN));
+        assert_ne!(Value::Real(0.0), Value::Real(-0.0));
+        assert_ne!(Value::Real(1.0), Value::Integer(1));
+    }
+
+    #[test]
+    fn canonical_bytes_tell_values_and_their_borders_apart() {
+        let bytes = |values: &[Value]| {
+            let mut into = Vec::new();
+            values.iter().for_each(|value| value.canonical_bytes(&mut into));
+            into
+        };
+        let text = |s: &str| Value::Text(s.to_owned());
+        assert_ne!(bytes(&[text("ab"), text("c")]), bytes(&[text("a"), text("bc")]));
+        assert_ne!(bytes(&[Value::Null]), bytes(&[text("")]));
+        assert_ne!(bytes(&[text("1")]), bytes(&[Value::Integer(1)]));
+    }
+}
