@@ -1,0 +1,309 @@
+//! Applies the changes of one link to the database, within the caller's transaction.
+//!
+//! Plan, write, delete, write again what was refused, fill in. If a row that stands already turns out to need one
+//! that was refused, everything goes back to where it began and the row is left out: so at the end every row that
+//! stands is whole, and everything else is held with its reason.
+
+use std::collections::{BTreeMap, HashMap};
+
+use saddlebag_formats::members::Outcome;
+use saddlebag_formats::{Seq, TimeMs, Uid};
+use saddlebag_stores::ledger::{Conflict, ConflictKind, HeldKind};
+use saddlebag_stores::record::Known;
+use saddlebag_stores::tracking::Tracking;
+use saddlebag_stores::{Store, StoreError};
+
+use crate::deletions::{Deleted, Deletions};
+use crate::error::ImportError;
+use crate::holding;
+use crate::incoming::{Incoming, IncomingAction};
+use crate::merge::{Setting, Side};
+use crate::plan::{Deletion, Planned, Planner, Write};
+use crate::references;
+use crate::tally::Tally;
+use crate::writes::{Batch, Status};
+
+/// The changes of one link, laid over what is held of it.
+#[derive(Default)]
+pub(crate) struct Changes {
+    pub(crate) all: Vec<Incoming>,
+    index: HashMap<(String, Uid), usize>,
+    /// Held values that later changes replaced: change, column, what was held.
+    replaced: Vec<(usize, String, crate::incoming::IncomingColumn)>,
+}
+
+impl Changes {
+    /// Adds a change, over what is there of the same record.
+    pub(crate) fn add(&mut self, incoming: Incoming) {
+        let record = (incoming.table.clone(), incoming.uid);
+        match self.index.get(&record) {
+            Some(at) => {
+                let lost = self.all[*at].overlay(incoming);
+                self.replaced.extend(lost.into_iter().map(|(column, held)| (*at, column, held)));
+            }
+            None => {
+                self.index.insert(record, self.all.len());
+                self.all.push(incoming);
+            }
+        }
+    }
+}
+
+/// What the changes are applied with.
+pub(crate) struct Application<'a> {
+    pub(crate) store: &'a mut dyn Store,
+    pub(crate) tracking: &'a Tracking,
+    pub(crate) setting: Setting,
+    pub(crate) ahead_ms: i64,
+    pub(crate) now: TimeMs,
+}
+
+/// A change that cannot stand, found out by trying.
+type LeftOut = BTreeMap<usize, (HeldKind, String)>;
+
+/// What an attempt came to.
+struct Attempt {
+    held: Vec<(usize, HeldKind, String)>,
+    nothing: Vec<usize>,
+    written: Vec<Write>,
+    deletions: Vec<(u32, Deletion)>,
+    deleted: Deleted,
+    kept: Vec<(u32, Deletion)>,
+}
+
+impl Application<'_> {
+    /// Applies the changes and keeps what cannot be applied.
+    pub(crate) fn apply(&mut self, changes: &Changes) -> Result<Tally, ImportError> {
+        if changes.all.is_empty() {
+            return Ok(Tally::default());
+        }
+        self.store.savepoint()?;
+        let mut left_out = LeftOut::new();
+        loop {
+            let known = left_out.len();
+            if let Some(attempt) = self.attempt(changes, &mut left_out)? {
+                return self.finish(changes, attempt);
+            }
+            assert!(left_out.len() > known, "an attempt that fails leaves out at least one more change");
+            self.store.rollback_to_savepoint()?;
+        }
+    }
+
+    fn planner(&self) -> Planner<'_> {
+        Planner { setting: self.setting, tracking: self.tracking, ahead_ms: self.ahead_ms, now: self.now }
+    }
+
+    /// Tries everything but what is left out; none if a row must be left out in addition.
+    fn attempt(&mut self, changes: &Changes, left_out: &mut LeftOut) -> Result<Option<Attempt>, ImportError> {
+        let known = self.look_up(changes)?;
+        let mut attempt = Attempt {
+            held: Vec::new(),
+            nothing: Vec::new(),
+            written: Vec::new(),
+            deletions: Vec::new(),
+            deleted: Deleted::default(),
+            kept: Vec::new(),
+        };
+        let mut writes = Vec::new();
+        for (index, incoming) in changes.all.iter().enumerate() {
+            if let Some((kind, reason)) = left_out.get(&index) {
+                attempt.held.push((index, *kind, reason.clone()));
+                continue;
+            }
+            let seq = self.store.next_seq()?;
+            let record = known.get(&incoming.table).and_then(|records| records.get(&incoming.uid));
+            let number = self.tracking.by_name(&incoming.table).map_or(0, |table| table.number);
+            match self.planner().plan(index, incoming, record, seq) {
+                Planned::Nothing => attempt.nothing.push(index),
+                Planned::Write(write) => writes.push(*write),
+                Planned::Delete(deletion) => attempt.deletions.push((number, *deletion)),
+                Planned::Keep(deletion) => attempt.kept.push((number, *deletion)),
+                Planned::Hold(kind, reason) => attempt.held.push((index, kind, reason)),
+            }
+        }
+        let planner =
+            Planner { setting: self.setting, tracking: self.tracking, ahead_ms: self.ahead_ms, now: self.now };
+        let keys = references::resolve(self.store, &planner, &mut writes)?;
+        let mut batch = Batch::new(self.tracking, writes, keys);
+        batch.run(self.store)?;
+        self.delete(&mut attempt)?;
+        // What was refused because of a row that has since gone or changed is tried again.
+        while batch.status.iter().any(|status| matches!(status, Status::Refused(_))) && batch.run(self.store)? {}
+        let failed = batch.fill_in(self.store)?;
+        if !failed.is_empty() {
+            for (index, status) in failed {
+                leave_out(left_out, &batch.writes[index], status);
+            }
+            return Ok(None);
+        }
+        sort_out(batch, &mut attempt);
+        Ok(Some(attempt))
+    }
+
+    fn look_up(&mut self, changes: &Changes) -> Result<HashMap<String, HashMap<Uid, Known>>, StoreError> {
+        let mut uids: HashMap<&str, Vec<Uid>> = HashMap::new();
+        for incoming in &changes.all {
+            uids.entry(&incoming.table).or_default().push(incoming.uid);
+        }
+        let mut known = HashMap::new();
+        for (name, uids) in uids {
+            if let Some(table) = self.tracking.by_name(name) {
+                known.insert(name.to_owned(), self.store.records(table, &uids)?);
+            }
+        }
+        Ok(known)
+    }
+
+    fn delete(&mut self, attempt: &mut Attempt) -> Result<(), StoreError> {
+        if attempt.deletions.is_empty() {
+            return Ok(());
+        }
+        let deletions = Deletions {
+            tracking: self.tracking,
+            setting: self.setting,
+            all: std::mem::take(&mut attempt.deletions),
+            kept: std::mem::take(&mut attempt.kept),
+        };
+        attempt.deleted = deletions.run(self.store)?;
+        attempt.deletions = deletions.all;
+        attempt.kept = deletions.kept;
+        Ok(())
+    }
+
+    /// Writes down what became of every change.
+    fn finish(&mut self, changes: &Changes, attempt: Attempt) -> Result<Tally, ImportError> {
+        let mut tally = Tally::default();
+        for (index, kind, reason) in &attempt.held {
+            self.hold(&changes.all[*index], *kind, reason, &mut tally)?;
+        }
+        for index in attempt.nothing {
+            self.settle(&changes.all[index], &mut tally)?;
+        }
+        for write in attempt.written {
+            tally.records += 1;
+            for conflict in &write.conflicts {
+                self.note(conflict, &mut tally)?;
+            }
+            if let Some(cause) = write.cause {
+                self.settle(&changes.all[cause], &mut tally)?;
+            }
+        }
+        for index in attempt.deleted.done {
+            tally.records += 1;
+            self.settle(&changes.all[attempt.deletions[index].1.cause], &mut tally)?;
+        }
+        for (index, reason) in attempt.deleted.refused {
+            let (number, deletion) = &attempt.deletions[index];
+            self.refuse_deletion(changes, *number, deletion, &reason, &mut tally)?;
+        }
+        for (number, deletion) in &attempt.kept {
+            let reason = "it was edited here by somebody who did not know of the deletion";
+            self.refuse_deletion(changes, *number, deletion, reason, &mut tally)?;
+        }
+        self.note_replaced(changes, &mut tally)?;
+        Ok(tally)
+    }
+
+    fn hold(&mut self, incoming: &Incoming, kind: HeldKind, reason: &str, tally: &mut Tally) -> Result<(), ImportError> {
+        match kind {
+            HeldKind::Parked => tally.parked += 1,
+            HeldKind::Quarantined => tally.quarantined += 1,
+        }
+        holding::keep(self.store, self.setting.link, incoming, kind, reason, self.now)
+    }
+
+    fn settle(&mut self, incoming: &Incoming, tally: &mut Tally) -> Result<(), ImportError> {
+        if incoming.held_as.is_some() {
+            tally.settled += 1;
+            holding::settle(self.store, self.setting.link, incoming)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps both sides of a conflict, and tells the satellite.
+    fn note(&mut self, conflict: &Conflict, tally: &mut Tally) -> Result<(), ImportError> {
+        if !self.store.add_conflict(conflict)? {
+            return Ok(());
+        }
+        tally.conflicts += 1;
+        let (outcome, reason) = match conflict.kind {
+            ConflictKind::Values => (Outcome::Conflict, "another place wrote this column without having seen this value"),
+            ConflictKind::Deletion => {
+                (Outcome::DeletionKept, "one place deleted this record while another edited it or referred to it")
+            }
+        };
+        let (link, table, column) = (self.setting.link, conflict.table.clone(), conflict.column.clone());
+        holding::tell(self.store, link, table, conflict.uid, column, outcome, reason)
+    }
+
+    /// A record that may not go: a central keeps it and sends it back whole; a satellite, which never decides, keeps
+    /// the deletion until it can be carried out.
+    fn refuse_deletion(
+        &mut self,
+        changes: &Changes,
+        number: u32,
+        deletion: &Deletion,
+        reason: &str,
+        tally: &mut Tally,
+    ) -> Result<(), ImportError> {
+        let incoming = &changes.all[deletion.cause];
+        if self.setting.side == Side::Satellite {
+            return self.hold(incoming, HeldKind::Quarantined, reason, tally);
+        }
+        let Some(table) = self.tracking.by_number(number) else { return Ok(()) };
+        let Some(Known::Live(mut record)) =
+            self.store.records(table, &[deletion.record.uid])?.remove(&deletion.record.uid)
+        else {
+            return Ok(());
+        };
+        let seq: Seq = self.store.next_seq()?;
+        for layer in record.state.layers_mut() {
+            layer.seq = seq;
+            layer.source = None;
+        }
+        let columns: Vec<_> = table.columns.iter().map(|column| (column.id, *record.state.of(column.id))).collect();
+        record.state = saddlebag_formats::RowState::from_columns(&columns).unwrap_or(record.state);
+        let conflict =
+            self.planner().deletion_conflict(table, record.uid, record.state.latest(), deletion.version);
+        self.store.save_states(table, &[record])?;
+        self.note(&conflict, tally)?;
+        self.settle(incoming, tally)
+    }
+
+    /// Held values that their sender replaced with something that it had from elsewhere.
+    fn note_replaced(&mut self, changes: &Changes, tally: &mut Tally) -> Result<(), ImportError> {
+        for (index, column, lost) in &changes.replaced {
+            let incoming = &changes.all[*index];
+            let IncomingAction::Write { columns, .. } = &incoming.action else { continue };
+            let Some(standing) = columns.get(column).filter(|standing| standing.new.value != lost.new.value) else {
+                continue;
+            };
+            let conflict = self.planner().replaced_conflict(incoming, column, &lost.new, &standing.new);
+            self.note(&conflict, tally)?;
+        }
+        Ok(())
+    }
+}
+
+/// A row that must be left out of the next attempt. One that nobody sent, a record that was to come back, takes
+/// those that need it with it: they find it missing.
+fn leave_out(left_out: &mut LeftOut, write: &Write, status: Status) {
+    let Some(cause) = write.cause else { return };
+    let held = match status {
+        Status::Parked(reason) => (HeldKind::Parked, reason),
+        Status::Refused(reason) => (HeldKind::Quarantined, reason),
+        Status::Pending | Status::Done { .. } => return,
+    };
+    left_out.insert(cause, held);
+}
+
+fn sort_out(batch: Batch<'_>, attempt: &mut Attempt) {
+    for (write, status) in batch.writes.into_iter().zip(batch.status) {
+        match (status, write.cause) {
+            (Status::Done { .. }, _) => attempt.written.push(write),
+            (Status::Parked(reason), Some(cause)) => attempt.held.push((cause, HeldKind::Parked, reason)),
+            (Status::Refused(reason), Some(cause)) => attempt.held.push((cause, HeldKind::Quarantined, reason)),
+            (_, _) => {}
+        }
+    }
+}

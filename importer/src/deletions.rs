@@ -1,0 +1,178 @@
+//! Deletions, after all writes of the batch: which records still have referrers, and in which order the others go.
+//!
+//! "The importer deletes no record that others here still refer to, unless they are deleted with it." "If a
+//! deletion is refused, so are those of the records that refer to it in the same bundle."
+
+use std::collections::{HashMap, HashSet};
+
+use saddlebag_formats::{Seq, Value};
+use saddlebag_stores::record::{Referrer, RowWrite, Tombstone};
+use saddlebag_stores::tracking::{TrackedTable, Tracking};
+use saddlebag_stores::{Store, StoreError};
+
+use crate::merge::Setting;
+use crate::plan::Deletion;
+use crate::references::Target;
+
+/// What became of the deletions of a batch.
+#[derive(Default)]
+pub(crate) struct Deleted {
+    /// Indexes of those that were carried out.
+    pub(crate) done: Vec<usize>,
+    /// Those that were not, with the reason.
+    pub(crate) refused: Vec<(usize, String)>,
+}
+
+/// The deletions of one batch; `kept` are refused already, because of edits that the deleter had not seen.
+pub(crate) struct Deletions<'a> {
+    pub(crate) tracking: &'a Tracking,
+    pub(crate) setting: Setting,
+    pub(crate) all: Vec<(u32, Deletion)>,
+    pub(crate) kept: Vec<(u32, Deletion)>,
+}
+
+impl Deletions<'_> {
+    /// Carries out what can be carried out.
+    pub(crate) fn run(&self, store: &mut dyn Store) -> Result<Deleted, StoreError> {
+        let mut deleted = Deleted::default();
+        let referrers = self.referrers(store)?;
+        let mut going: HashMap<Target, usize> =
+            self.all.iter().enumerate().map(|(index, (number, d))| ((*number, d.record.uid), index)).collect();
+        let mut staying: HashSet<Target> = self.kept.iter().map(|(number, d)| (*number, d.record.uid)).collect();
+        while let Some((target, index, reason)) = self.next_refused(&going, &staying, &referrers) {
+            going.remove(&target);
+            staying.insert(target);
+            deleted.refused.push((index, reason));
+        }
+        self.carry_out(store, going, &referrers, &mut deleted)?;
+        Ok(deleted)
+    }
+
+    fn referrers(&self, store: &mut dyn Store) -> Result<Vec<Vec<Referrer>>, StoreError> {
+        let mut all = Vec::with_capacity(self.all.len());
+        for (number, deletion) in &self.all {
+            let found = match self.tracking.by_number(*number) {
+                Some(table) => store.referrers(table, std::slice::from_ref(&deletion.record.key))?,
+                None => Vec::new(),
+            };
+            all.push(found.into_iter().next().unwrap_or_default());
+        }
+        Ok(all)
+    }
+
+    /// Some record that cannot go: another one that stays refers to it, or it refers to one that was to go and stays.
+    fn next_refused(
+        &self,
+        going: &HashMap<Target, usize>,
+        staying: &HashSet<Target>,
+        referrers: &[Vec<Referrer>],
+    ) -> Option<(Target, usize, String)> {
+        going.iter().find_map(|(target, index)| {
+            let stays = |referrer: &&Referrer| target_of(referrer).is_none_or(|child| !going.contains_key(&child));
+            if let Some(referrer) = referrers[*index].iter().find(stays) {
+                let reason = format!("a record of `{}` here still refers to it", referrer.table);
+                return Some((*target, *index, reason));
+            }
+            let (number, deletion) = &self.all[*index];
+            let parent = self.parents(*number, deletion).into_iter().find(|parent| staying.contains(parent))?;
+            let name = self.tracking.by_number(parent.0).map_or("?", |table| table.name.as_str());
+            Some((*target, *index, format!("it belongs to a record of `{name}` that is kept")))
+        })
+    }
+
+    /// What a record to be deleted refers to.
+    fn parents(&self, number: u32, deletion: &Deletion) -> Vec<Target> {
+        let Some(table) = self.tracking.by_number(number) else { return Vec::new() };
+        let columns = table.columns.iter().zip(&deletion.record.values);
+        columns
+            .filter_map(|(column, value)| match (value, column.reference) {
+                (Value::Reference(uid), Some(number)) => Some((number, *uid)),
+                _ => None,
+            })
+            .filter(|parent| *parent != (number, deletion.record.uid))
+            .collect()
+    }
+
+    /// Deletes children before their parents; a circle is opened at its nullable columns first.
+    fn carry_out(
+        &self,
+        store: &mut dyn Store,
+        mut going: HashMap<Target, usize>,
+        referrers: &[Vec<Referrer>],
+        deleted: &mut Deleted,
+    ) -> Result<(), StoreError> {
+        while !going.is_empty() {
+            let is_leaf = |(target, index): &(&Target, &usize)| {
+                referrers[**index]
+                    .iter()
+                    .filter_map(target_of)
+                    .all(|child| child == **target || !going.contains_key(&child))
+            };
+            let mut leaves: Vec<usize> = going.iter().filter(is_leaf).map(|(_, index)| *index).collect();
+            if leaves.is_empty() {
+                leaves = going.values().copied().collect();
+                for index in &leaves {
+                    self.open_circle(store, *index)?;
+                }
+            }
+            leaves.sort_unstable();
+            for index in leaves {
+                let (number, deletion) = &self.all[index];
+                going.remove(&(*number, deletion.record.uid));
+                self.delete_one(store, index, deleted)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn delete_one(&self, store: &mut dyn Store, index: usize, deleted: &mut Deleted) -> Result<(), StoreError> {
+        let (number, deletion) = &self.all[index];
+        let Some(table) = self.tracking.by_number(*number) else { return Ok(()) };
+        let seq = store.next_seq()?;
+        let tombstone = self.tombstone(table, deletion, seq);
+        let outcome = store.delete(table, &[(deletion.record.key.clone(), tombstone)])?.pop();
+        match outcome {
+            Some(Err(refusal)) => deleted.refused.push((index, refusal.reason)),
+            _ => deleted.done.push(index),
+        }
+        Ok(())
+    }
+
+    fn tombstone(&self, table: &TrackedTable, deletion: &Deletion, seq: Seq) -> Tombstone {
+        let record = &deletion.record;
+        Tombstone {
+            uid: record.uid,
+            table: table.number,
+            version: deletion.version,
+            seq,
+            source: Some(self.setting.link),
+            state: record.state.clone(),
+            values: table.columns.iter().map(|column| column.id).zip(record.values.iter().cloned()).collect(),
+        }
+    }
+
+    /// Sets the nullable references of a record that is about to go to null, so that those that refer to each
+    /// other can go one after the other.
+    fn open_circle(&self, store: &mut dyn Store, index: usize) -> Result<(), StoreError> {
+        let (number, deletion) = &self.all[index];
+        let Some(table) = self.tracking.by_number(*number) else { return Ok(()) };
+        let nullable = |(_, column): &(usize, &saddlebag_stores::tracking::TrackedColumn)| {
+            column.reference.is_some() && !column.not_null
+        };
+        let values: Vec<_> =
+            table.columns.iter().enumerate().filter(nullable).map(|(at, _)| (at, Value::Null)).collect();
+        if values.is_empty() {
+            return Ok(());
+        }
+        let Deletion { record, .. } = deletion;
+        let (uid, key, state, hash) = (record.uid, Some(record.key.clone()), record.state.clone(), record.hash);
+        // A refusal here shows again, with its reason, when the row itself is deleted.
+        let _refusals = store.write(table, &[RowWrite { uid, key, values, state, hash }])?;
+        Ok(())
+    }
+}
+
+/// The record that refers, if it is one; a row of a table that is not tracked is none.
+fn target_of(referrer: &Referrer) -> Option<Target> {
+    Some((referrer.number?, referrer.uid?))
+}

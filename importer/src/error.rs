@@ -1,0 +1,125 @@
+//! Why a bundle is refused.
+
+use saddlebag_formats::envelope::EnvelopeError;
+use saddlebag_formats::payload::PayloadError;
+use saddlebag_formats::payload_binding::PayloadBindingError;
+use saddlebag_formats::{BundleNumber, Epoch};
+use saddlebag_keys::sealing::SealError;
+use saddlebag_keys::trust::HeadRefusal;
+use saddlebag_stores::StoreError;
+
+/// A bundle that was not applied; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// The first three lines cannot be read.
+    #[error("this is no bundle that can be read: {0}")]
+    Envelope(#[from] EnvelopeError),
+    /// The sender, the signature or the receiver is not right.
+    #[error(transparent)]
+    Head(#[from] HeadRefusal),
+    /// The payload is not the one that was signed.
+    #[error("the bundle from {from} was changed or cut short on its way: {source}")]
+    Payload {
+        /// The sender.
+        from: String,
+        /// What differs.
+        source: PayloadBindingError,
+    },
+    /// The payload was not sealed for this node's key.
+    #[error("the bundle from {from} cannot be opened with this node's key: {source}")]
+    Sealed {
+        /// The sender.
+        from: String,
+        /// What is wrong.
+        source: SealError,
+    },
+    /// The members cannot be read.
+    #[error("the contents of the bundle from {from} cannot be read: {source}")]
+    Contents {
+        /// The sender.
+        from: String,
+        /// What is wrong.
+        source: PayloadError,
+    },
+    /// The sealed part belongs to another bundle.
+    #[error("the contents of the bundle from {from} belong to another bundle than its header says")]
+    OtherContents {
+        /// The sender.
+        from: String,
+    },
+    /// The sender's database began another history.
+    #[error("the database of {from} was restored or replaced: it now counts from the beginning (epoch {found})")]
+    OtherEpoch {
+        /// The sender.
+        from: String,
+        /// The epoch in the bundle.
+        found: Epoch,
+        /// The epoch that was applied so far.
+        known: Epoch,
+    },
+    /// Two bundles have one number.
+    #[error("{from} has made two different bundles with number {number}: its database was copied or restored")]
+    TwoWithOneNumber {
+        /// The sender.
+        from: String,
+        /// The number.
+        number: BundleNumber,
+    },
+    /// The sender acknowledges what this node never made.
+    #[error("{from} acknowledges bundle {number} of this node, which this node has not made")]
+    NeverMade {
+        /// The sender.
+        from: String,
+        /// The number.
+        number: BundleNumber,
+    },
+    /// The list of nodes inside is not signed by the deployment, or is older.
+    #[error("the list of nodes in the bundle from {from} is refused: {reason}")]
+    Nodes {
+        /// The sender.
+        from: String,
+        /// Why.
+        reason: String,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something of saddlebag's own cannot be read.
+    #[error("saddlebag's own record of {what} cannot be read: {reason}")]
+    Damaged {
+        /// What.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl ImportError {
+    /// Whether the bundle is none of this node's business: left alone, and no error.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        matches!(self, Self::Head(HeadRefusal::OtherDeployment { .. } | HeadRefusal::OtherReceiver { .. }))
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Envelope(error) => Some(error.hint()),
+            Self::Head(refusal) => refusal.hint(),
+            Self::Payload { .. } => {
+                Some("nothing was changed; copy the file again, or wait: the sender sends everything again")
+            }
+            Self::Sealed { .. } => Some("nothing was changed; if this node has new keys, the sender needs its new card"),
+            Self::Contents { .. } | Self::OtherContents { .. } | Self::Nodes { .. } => {
+                Some("nothing was changed; ask the sender which version of saddlebag it runs, and keep the file")
+            }
+            Self::OtherEpoch { .. } | Self::TwoWithOneNumber { .. } | Self::NeverMade { .. } => Some(
+                "nothing was changed and this link stands still until a person has looked: keep both databases and all bundles",
+            ),
+            Self::Store(error) => Some(error.hint()),
+            Self::Damaged { .. } => Some("restore the database from a backup, or ask for help"),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Changes that are kept until they can be applied, and the receipts that say so.
+
+use saddlebag_formats::members::{decode_change, encode_change};
+use saddlebag_formats::members::{Outcome, Receipt};
+use saddlebag_formats::{LinkId, Seq, TimeMs, Uid};
+use saddlebag_stores::Store;
+use saddlebag_stores::ledger::{Held, HeldKind, StoredReceipt};
+
+use crate::error::ImportError;
+use crate::incoming::Incoming;
+
+/// The held changes of a link.
+pub(crate) fn load(store: &mut dyn Store, link: LinkId) -> Result<Vec<Incoming>, ImportError> {
+    let mut changes = Vec::new();
+    for held in store.held(Some(link))? {
+        let damaged = |reason: String| ImportError::Damaged { what: "a held change", reason };
+        let (table, change) = decode_change(&held.change).map_err(|error| damaged(error.to_string()))?;
+        let mut incoming = Incoming::new(&table, change, Seq(0)).ok_or_else(|| damaged("it is empty".to_owned()))?;
+        incoming.held_as = Some((held.kind, held.reason));
+        changes.push(incoming);
+    }
+    Ok(changes)
+}
+
+/// Keeps a change, and tells its sender.
+pub(crate) fn keep(
+    store: &mut dyn Store,
+    link: LinkId,
+    incoming: &Incoming,
+    kind: HeldKind,
+    reason: &str,
+    now: TimeMs,
+) -> Result<(), ImportError> {
+    let (table, change) = incoming.to_change();
+    let change = encode_change(&table, &change)
+        .map_err(|error| ImportError::Damaged { what: "a change to be held", reason: error.to_string() })?;
+    let (table, uid) = (incoming.table.clone(), incoming.uid);
+    store.save_held(&Held { link, table: table.clone(), uid, kind, reason: reason.to_owned(), change, since: now })?;
+    // What was told once is repeated until it arrives, and then no more.
+    if incoming.held_as.as_ref().is_some_and(|(was, why)| *was == kind && why == reason) {
+        return Ok(());
+    }
+    let outcome = match kind {
+        HeldKind::Parked => Outcome::Parked,
+        HeldKind::Quarantined => Outcome::Quarantined,
+    };
+    tell(store, link, table, uid, None, outcome, reason)
+}
+
+/// Lets go of a change that is not held any more, and tells its sender.
+pub(crate) fn settle(store: &mut dyn Store, link: LinkId, incoming: &Incoming) -> Result<(), ImportError> {
+    store.drop_held(link, &incoming.table, incoming.uid)?;
+    let (table, uid) = (incoming.table.clone(), incoming.uid);
+    tell(store, link, table, uid, None, Outcome::Settled, "what was held is applied")
+}
+
+/// Puts out a receipt.
+pub(crate) fn tell(
+    store: &mut dyn Store,
+    link: LinkId,
+    table: String,
+    uid: Uid,
+    column: Option<String>,
+    outcome: Outcome,
+    reason: &str,
+) -> Result<(), ImportError> {
+    let receipt = Receipt { table, uid, column, outcome, reason: reason.to_owned() };
+    Ok(store.add_receipt(&StoredReceipt { link, receipt })?)
+}

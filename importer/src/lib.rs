@@ -1,0 +1,23 @@
+//! Bundles to database: verify, merge, apply, park, quarantine, receipts.
+//!
+//! A bundle is one transaction: what it changes, what is held of it, what is to be told of it and that it was
+//! applied stand together, or nothing of it does.
+
+mod apply;
+mod arrival;
+mod deletions;
+mod error;
+mod holding;
+mod import;
+mod incoming;
+pub mod merge;
+mod order;
+mod plan;
+mod reading;
+mod references;
+mod tally;
+mod writes;
+
+pub use error::ImportError;
+pub use import::{Applied, ImportResult, Importer};
+pub use tally::Tally;

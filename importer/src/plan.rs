@@ -1,0 +1,417 @@
+//! What is to become of one record, before anything is written: merge of all its columns.
+
+use std::collections::{BTreeMap, HashMap};
+
+use saddlebag_formats::hash::row_hash;
+use saddlebag_formats::row_state_bytes::encode_values;
+use saddlebag_formats::{ColumnState, RowState, Seq, TimeMs, Uid, Value, Version};
+use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictSide, HeldKind};
+use saddlebag_stores::raise::is_unacknowledged;
+use saddlebag_stores::record::{Key, Known, Record, Tombstone};
+use saddlebag_stores::tracking::{TrackedColumn, TrackedTable, Tracking};
+
+use crate::incoming::{Incoming, IncomingAction, IncomingColumn, SeenByName};
+use crate::merge::{self, Local, New, Outcome, Setting, Side};
+
+/// A row to be written.
+#[derive(Debug, Clone)]
+pub(crate) struct Write {
+    /// Index of the change that asks for it; none for a record that is revived because others refer to it.
+    pub(crate) cause: Option<usize>,
+    pub(crate) table: u32,
+    pub(crate) uid: Uid,
+    /// Its key here; none for a row that is not there yet.
+    pub(crate) key: Option<Key>,
+    /// The columns to be written, by index; references not translated yet.
+    pub(crate) values: BTreeMap<usize, Value>,
+    pub(crate) state: RowState,
+    pub(crate) hash: u64,
+    pub(crate) conflicts: Vec<Conflict>,
+}
+
+impl Write {
+    /// Whether a column refers to a row that nobody else ever knew.
+    pub(crate) fn has_dangling(&self) -> bool {
+        self.values.values().any(|value| matches!(value, Value::Dangling(_)))
+    }
+}
+
+/// A record to be deleted, unless others refer to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Deletion {
+    pub(crate) cause: usize,
+    pub(crate) record: Record,
+    pub(crate) version: Version,
+}
+
+/// What is to become of a change.
+#[derive(Debug, Clone)]
+pub(crate) enum Planned {
+    /// It says nothing that is not known.
+    Nothing,
+    Write(Box<Write>),
+    Delete(Box<Deletion>),
+    /// The record was deleted by somebody who had not seen what stands here: it is kept.
+    Keep(Box<Deletion>),
+    /// It cannot be applied now.
+    Hold(HeldKind, String),
+}
+
+/// All that a decision about a record may look at.
+pub(crate) struct Planner<'a> {
+    pub(crate) setting: Setting,
+    pub(crate) tracking: &'a Tracking,
+    /// How far the sender's clock is ahead of this node's, in milliseconds.
+    pub(crate) ahead_ms: i64,
+    pub(crate) now: TimeMs,
+}
+
+impl Planner<'_> {
+    /// Decides about one change against what is known here of its record.
+    pub(crate) fn plan(&self, cause: usize, incoming: &Incoming, known: Option<&Known>, seq: Seq) -> Planned {
+        let Some(table) = self.tracking.by_name(&incoming.table) else {
+            return quarantine(format!("this node does not keep the table `{}` in step", incoming.table));
+        };
+        let identity = table.identity.to_string();
+        if identity != incoming.identity {
+            return quarantine(format!(
+                "the identity of `{}` is `{}` at the sender and `{identity}` here",
+                incoming.table, incoming.identity
+            ));
+        }
+        match (&incoming.action, known) {
+            (IncomingAction::Write { columns, .. }, Some(Known::Live(record))) => {
+                self.with_columns(table, columns, |columns| self.update(cause, table, record, columns, seq))
+            }
+            (IncomingAction::Write { whole, columns }, Some(Known::Deleted(tombstone))) => {
+                self.with_columns(table, columns, |columns| {
+                    self.over_tombstone(cause, table, tombstone, *whole, columns, seq)
+                })
+            }
+            (IncomingAction::Write { whole: true, columns }, None) => {
+                self.with_columns(table, columns, |columns| self.create(cause, table, incoming.uid, columns, seq))
+            }
+            (IncomingAction::Write { whole: false, .. }, None) => {
+                quarantine("this changes a record that this node has never had".to_owned())
+            }
+            (IncomingAction::Delete { version, seen }, Some(Known::Live(record))) => {
+                self.delete(cause, table, record, *version, seen)
+            }
+            (IncomingAction::Delete { .. }, _) => Planned::Nothing,
+        }
+    }
+
+    /// Finds the incoming columns here and gives those that are shared, with their index and effective time.
+    fn with_columns(
+        &self,
+        table: &TrackedTable,
+        columns: &BTreeMap<String, IncomingColumn>,
+        decide: impl FnOnce(Vec<(usize, New)>) -> Planned,
+    ) -> Planned {
+        let mut found = Vec::with_capacity(columns.len());
+        for (name, column) in columns {
+            let Some(index) = table.column_index(name) else {
+                if table.excluded.contains(name) {
+                    continue;
+                }
+                return quarantine(format!("the column `{name}` of `{}` does not exist here", table.name));
+            };
+            if let Some(reason) = misfit(table, &table.columns[index], &column.new.value) {
+                return quarantine(reason);
+            }
+            let mut new = column.new.clone();
+            if self.setting.side == Side::Central && new.effective.is_none() {
+                new.effective = merge::effective_time(new.version, new.base, self.ahead_ms);
+            }
+            found.push((index, new));
+        }
+        found.sort_by_key(|(index, _)| *index);
+        decide(found)
+    }
+
+    fn create(&self, cause: usize, table: &TrackedTable, uid: Uid, columns: Vec<(usize, New)>, seq: Seq) -> Planned {
+        let states: Vec<_> = columns
+            .iter()
+            .map(|(index, new)| (table.columns[*index].id, merge::taken(&self.setting, new, None, seq)))
+            .collect();
+        let Some(state) = RowState::from_columns(&states) else {
+            return quarantine("the record comes without any column that is shared here".to_owned());
+        };
+        let values: BTreeMap<_, _> = columns.into_iter().map(|(index, new)| (index, new.value)).collect();
+        let all: Vec<Value> = (0..table.columns.len()).map(|i| values.get(&i).cloned().unwrap_or(Value::Null)).collect();
+        Planned::Write(Box::new(Write {
+            cause: Some(cause),
+            table: table.number,
+            uid,
+            key: None,
+            hash: hash(table, uid, &all),
+            values,
+            state,
+            conflicts: Vec::new(),
+        }))
+    }
+
+    fn update(
+        &self,
+        cause: usize,
+        table: &TrackedTable,
+        record: &Record,
+        columns: Vec<(usize, New)>,
+        seq: Seq,
+    ) -> Planned {
+        if let Some(reason) = self.is_another_record(table, record, &columns) {
+            return quarantine(reason);
+        }
+        let mut states: BTreeMap<u16, ColumnState> =
+            table.columns.iter().map(|column| (column.id, *record.state.of(column.id))).collect();
+        let (mut values, mut all) = (BTreeMap::new(), record.values.clone());
+        let (mut conflicts, mut changed) = (Vec::new(), false);
+        for (index, new) in columns {
+            let column = &table.columns[index];
+            let known = record.state.of(column.id);
+            let value = &record.values[index];
+            let local = Local { value, state: known, is_default: is_default(column, value) };
+            let outcome = merge::merge(&self.setting, &new, local);
+            if let Outcome::Conflict { incoming_wins } = outcome {
+                conflicts.push(self.value_conflict(table, record.uid, column, &new, local, incoming_wins));
+            }
+            match outcome {
+                Outcome::Same | Outcome::Kept => {}
+                Outcome::Taken | Outcome::Conflict { incoming_wins: true } => {
+                    changed = true;
+                    states.insert(column.id, merge::taken(&self.setting, &new, Some(known), seq));
+                    if new.value != *value {
+                        all[index] = new.value.clone();
+                        values.insert(index, new.value);
+                    }
+                }
+                Outcome::Returned | Outcome::Conflict { incoming_wins: false } => {
+                    changed = true;
+                    states.insert(column.id, merge::returned(known, &self.setting, seq));
+                }
+            }
+        }
+        let states: Vec<_> = states.into_iter().collect();
+        let Some(state) = RowState::from_columns(&states).filter(|_| changed) else { return Planned::Nothing };
+        Planned::Write(Box::new(Write {
+            cause: Some(cause),
+            table: table.number,
+            uid: record.uid,
+            key: Some(record.key.clone()),
+            values,
+            state,
+            hash: hash(table, record.uid, &all),
+            conflicts,
+        }))
+    }
+
+    /// "A *creation* whose natural values differ from those of the live record with that uid (its key was
+    /// corrected away and used again) is another record."
+    fn is_another_record(&self, table: &TrackedTable, record: &Record, columns: &[(usize, New)]) -> Option<String> {
+        if self.setting.side != Side::Central {
+            return None;
+        }
+        let identity = table.identity_columns();
+        let differs = columns.iter().any(|(index, new)| {
+            let known = record.state.of(table.columns[*index].id);
+            identity.contains(index)
+                && new.base.is_none()
+                && known.source != Some(self.setting.link)
+                && new.version != known.version
+                && new.value != record.values[*index]
+        });
+        differs.then(|| {
+            format!("another record of `{}` was created under the key that this one had before it was corrected", table.name)
+        })
+    }
+
+    fn over_tombstone(
+        &self,
+        cause: usize,
+        table: &TrackedTable,
+        tombstone: &Tombstone,
+        whole: bool,
+        columns: Vec<(usize, New)>,
+        seq: Seq,
+    ) -> Planned {
+        let Setting { side, link, uplink, acknowledged } = self.setting;
+        if side == Side::Satellite {
+            let deletion = deletion_state(tombstone);
+            // Its central has not been told of the deletion yet, and will decide.
+            if is_unacknowledged(&deletion, uplink, acknowledged) {
+                return Planned::Nothing;
+            }
+            return if whole {
+                self.create(cause, table, tombstone.uid, columns, seq)
+            } else {
+                quarantine("this changes a record that is deleted here".to_owned())
+            };
+        }
+        let mut write = self.revive(table, tombstone, seq);
+        write.cause = Some(cause);
+        let mut states: BTreeMap<u16, ColumnState> =
+            table.columns.iter().map(|column| (column.id, *write.state.of(column.id))).collect();
+        let mut latest = tombstone.version;
+        for (index, new) in columns {
+            let column = &table.columns[index];
+            latest = latest.max(new.version);
+            states.insert(column.id, merge::taken(&self.setting, &new, Some(tombstone.state.of(column.id)), seq));
+            write.values.insert(index, new.value);
+        }
+        let states: Vec<_> = states.into_iter().collect();
+        write.state = RowState::from_columns(&states).unwrap_or(write.state);
+        write.hash = self.hash_of(table, &write);
+        if write.has_dangling() {
+            return quarantine("it brings back a record that referred to one that nobody knows".to_owned());
+        }
+        if tombstone.source != Some(link) {
+            write.conflicts.push(self.deletion_conflict(table, tombstone.uid, latest, tombstone.version));
+        }
+        Planned::Write(Box::new(write))
+    }
+
+    /// A deleted record as it was: it stands again, and travels whole to everybody.
+    pub(crate) fn revive(&self, table: &TrackedTable, tombstone: &Tombstone, seq: Seq) -> Write {
+        let mut state = tombstone.state.clone();
+        for layer in state.layers_mut() {
+            layer.seq = seq;
+            layer.source = None;
+        }
+        let states: Vec<_> = table.columns.iter().map(|column| (column.id, *state.of(column.id))).collect();
+        let known: HashMap<u16, &Value> = tombstone.values.iter().map(|(id, value)| (*id, value)).collect();
+        let value = |(index, column): (usize, &TrackedColumn)| match known.get(&column.id)? {
+            // Its target came and went before anybody else knew of it.
+            Value::Dangling(_) if !column.not_null => Some((index, Value::Null)),
+            value => Some((index, (*value).clone())),
+        };
+        let mut write = Write {
+            cause: None,
+            table: table.number,
+            uid: tombstone.uid,
+            key: None,
+            values: table.columns.iter().enumerate().filter_map(value).collect(),
+            state: RowState::from_columns(&states).unwrap_or(state),
+            hash: 0,
+            conflicts: Vec::new(),
+        };
+        write.hash = self.hash_of(table, &write);
+        write
+    }
+
+    fn hash_of(&self, table: &TrackedTable, write: &Write) -> u64 {
+        let value = |index| write.values.get(&index).cloned().unwrap_or(Value::Null);
+        hash(table, write.uid, &(0..table.columns.len()).map(value).collect::<Vec<_>>())
+    }
+
+    fn delete(&self, cause: usize, table: &TrackedTable, record: &Record, version: Version, seen: &SeenByName) -> Planned {
+        let deletion = Box::new(Deletion { cause, record: record.clone(), version });
+        let Setting { side, link, uplink, acknowledged } = self.setting;
+        let states = || table.columns.iter().map(|column| (column, record.state.of(column.id)));
+        if side == Side::Satellite {
+            // A record with an edit that the central has not seen stands until the central has.
+            let edited = states().any(|(_, state)| is_unacknowledged(state, uplink, acknowledged));
+            return if edited { Planned::Nothing } else { Planned::Delete(deletion) };
+        }
+        let is_seen = |(column, state): (&TrackedColumn, &ColumnState)| {
+            let known = seen.of(&column.name);
+            state.version == known.version || Some(state.version) == known.base || state.source == Some(link)
+        };
+        if states().all(is_seen) { Planned::Delete(deletion) } else { Planned::Keep(deletion) }
+    }
+
+    fn value_conflict(
+        &self,
+        table: &TrackedTable,
+        uid: Uid,
+        column: &TrackedColumn,
+        new: &New,
+        local: Local<'_>,
+        incoming_wins: bool,
+    ) -> Conflict {
+        let side = |value: &Value, version| ConflictSide { value: Some(encode_values(&[(0, value.clone())])), version };
+        let (came, stood) = (side(&new.value, new.version), side(local.value, local.state.version));
+        let (winner, loser) = if incoming_wins { (came, stood) } else { (stood, came) };
+        Conflict {
+            link: self.setting.link,
+            table: table.name.clone(),
+            uid,
+            column: Some(column.name.clone()),
+            kind: ConflictKind::Values,
+            winner,
+            loser,
+            found: self.now,
+        }
+    }
+
+    /// A held value that its sender overwrote with something that it had from elsewhere.
+    pub(crate) fn replaced_conflict(&self, incoming: &Incoming, column: &str, lost: &New, standing: &New) -> Conflict {
+        let side = |new: &New| ConflictSide {
+            value: Some(encode_values(&[(0, new.value.clone())])),
+            version: new.version,
+        };
+        Conflict {
+            link: self.setting.link,
+            table: incoming.table.clone(),
+            uid: incoming.uid,
+            column: Some(column.to_owned()),
+            kind: ConflictKind::Values,
+            winner: side(standing),
+            loser: side(lost),
+            found: self.now,
+        }
+    }
+
+    /// A record that was deleted in one place and is kept because of what another did.
+    pub(crate) fn deletion_conflict(&self, table: &TrackedTable, uid: Uid, kept: Version, deleted: Version) -> Conflict {
+        Conflict {
+            link: self.setting.link,
+            table: table.name.clone(),
+            uid,
+            column: None,
+            kind: ConflictKind::Deletion,
+            winner: ConflictSide { value: None, version: kept },
+            loser: ConflictSide { value: None, version: deleted },
+            found: self.now,
+        }
+    }
+}
+
+fn quarantine(reason: String) -> Planned {
+    Planned::Hold(HeldKind::Quarantined, reason)
+}
+
+/// A tombstone's deletion as the state of a column, to ask whether it is acknowledged.
+fn deletion_state(tombstone: &Tombstone) -> ColumnState {
+    let Tombstone { version, seq, source, .. } = tombstone;
+    ColumnState { version: *version, effective: None, seq: *seq, source: *source, base: None }
+}
+
+/// Why a value cannot stand in a column, as far as that can be told without the database.
+fn misfit(table: &TrackedTable, column: &TrackedColumn, value: &Value) -> Option<String> {
+    let name = format!("`{}` of `{}`", column.name, table.name);
+    match (value, column.reference) {
+        (Value::Dangling(_), _) => Some(format!("the column {name} refers to a row that does not exist at the sender")),
+        (Value::Reference(_), None) => Some(format!("the column {name} is a reference at the sender and none here")),
+        (Value::Reference(_) | Value::Null, Some(_)) | (_, None) => None,
+        (_, Some(_)) => Some(format!("the column {name} is a reference here and none at the sender")),
+    }
+}
+
+fn hash(table: &TrackedTable, uid: Uid, values: &[Value]) -> u64 {
+    row_hash(uid, table.columns.iter().map(|column| column.name.as_str()).zip(values))
+}
+
+/// Whether a value is what the column has when nobody says anything: null, or its default where that is plain.
+fn is_default(column: &TrackedColumn, value: &Value) -> bool {
+    let default = column.default.as_deref().map(str::trim);
+    match (value, default) {
+        (Value::Null, _) => true,
+        (Value::Integer(number), Some(default)) => default.parse() == Ok(*number),
+        (Value::Real(number), Some(default)) => default.parse::<f64>().is_ok_and(|d| d.to_bits() == number.to_bits()),
+        (Value::Text(text), Some(default)) => {
+            default.strip_prefix('\'').and_then(|d| d.strip_suffix('\'')).is_some_and(|d| d.replace("''", "'") == *text)
+        }
+        _ => false,
+    }
+}
+

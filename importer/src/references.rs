@@ -1,0 +1,131 @@
+//! References travel as uids and become the keys of this database.
+//!
+//! A target is a record that stands here, or one that this batch writes. One that is deleted here and newly
+//! referred to comes back at a central; any other that is missing parks the record that refers to it.
+
+use std::collections::{HashMap, HashSet};
+
+use saddlebag_formats::{Uid, Value};
+use saddlebag_stores::record::{Key, Known};
+use saddlebag_stores::tracking::{TrackedTable, Tracking};
+use saddlebag_stores::{Store, StoreError};
+
+use crate::merge::Side;
+use crate::plan::{Planner, Write};
+
+/// A record of a table, by number and uid.
+pub(crate) type Target = (u32, Uid);
+
+/// The keys of records that stand here.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    known: HashMap<Target, Key>,
+    /// Looked for and not found.
+    absent: HashSet<Target>,
+}
+
+impl Keys {
+    pub(crate) fn get(&self, target: &Target) -> Option<&Key> {
+        self.known.get(target)
+    }
+
+    pub(crate) fn insert(&mut self, target: Target, key: Key) {
+        self.known.insert(target, key);
+    }
+}
+
+/// The targets that a row to be written refers to, with the column that does.
+pub(crate) fn targets(table: &TrackedTable, write: &Write) -> Vec<(usize, Target)> {
+    let target = |(index, value): (&usize, &Value)| match (value, table.columns[*index].reference) {
+        (Value::Reference(uid), Some(number)) => Some((*index, (number, *uid))),
+        _ => None,
+    };
+    write.values.iter().filter_map(target).collect()
+}
+
+/// Looks up all targets, in bulk, and adds to `writes` the deleted records that come back because of them.
+pub(crate) fn resolve(
+    store: &mut dyn Store,
+    planner: &Planner<'_>,
+    writes: &mut Vec<Write>,
+) -> Result<Keys, StoreError> {
+    let mut keys = Keys::default();
+    let mut looked_at = 0;
+    while looked_at < writes.len() {
+        let here: HashSet<Target> = writes.iter().filter(|write| write.key.is_none()).map(of).collect();
+        let mut wanted: HashMap<u32, Vec<Uid>> = HashMap::new();
+        for write in &writes[looked_at..] {
+            let Some(table) = planner.tracking.by_number(write.table) else { continue };
+            for (_, target) in targets(table, write) {
+                if !here.contains(&target) && keys.get(&target).is_none() && !keys.absent.contains(&target) {
+                    wanted.entry(target.0).or_default().push(target.1);
+                }
+            }
+        }
+        looked_at = writes.len();
+        for (number, mut uids) in wanted {
+            uids.sort_unstable();
+            uids.dedup();
+            let Some(table) = planner.tracking.by_number(number) else { continue };
+            look_up(store, planner, table, &uids, &mut keys, writes)?;
+        }
+    }
+    Ok(keys)
+}
+
+/// The record that a write is about.
+pub(crate) fn of(write: &Write) -> Target {
+    (write.table, write.uid)
+}
+
+fn look_up(
+    store: &mut dyn Store,
+    planner: &Planner<'_>,
+    table: &TrackedTable,
+    uids: &[Uid],
+    keys: &mut Keys,
+    writes: &mut Vec<Write>,
+) -> Result<(), StoreError> {
+    let found = store.keys(table, uids)?;
+    let missing: Vec<Uid> = uids.iter().filter(|uid| !found.contains_key(uid)).copied().collect();
+    keys.known.extend(found.into_iter().map(|(uid, key)| ((table.number, uid), key)));
+    let deleted = if planner.setting.side == Side::Central { store.records(table, &missing)? } else { HashMap::new() };
+    for uid in missing {
+        match deleted.get(&uid) {
+            Some(Known::Deleted(tombstone)) => {
+                let seq = store.next_seq()?;
+                let mut write = planner.revive(table, tombstone, seq);
+                if write.has_dangling() {
+                    keys.absent.insert((table.number, uid));
+                    continue;
+                }
+                let kept = tombstone.state.latest();
+                write.conflicts.push(planner.deletion_conflict(table, uid, kept, tombstone.version));
+                writes.push(write);
+            }
+            _ => {
+                keys.absent.insert((table.number, uid));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The values of a row as this database stores them; none for a column whose target has no key yet.
+pub(crate) fn translate(
+    tracking: &Tracking,
+    write: &Write,
+    keys: &Keys,
+    columns: impl Fn(usize) -> bool,
+) -> Option<Vec<(usize, Value)>> {
+    let table = tracking.by_number(write.table)?;
+    let mut values = Vec::with_capacity(write.values.len());
+    for (index, value) in write.values.iter().filter(|(index, _)| columns(**index)) {
+        let local = match (value, table.columns[*index].reference) {
+            (Value::Reference(uid), Some(number)) => keys.get(&(number, *uid))?.0.first()?.clone(),
+            _ => value.clone(),
+        };
+        values.push((*index, local));
+    }
+    Some(values)
+}

@@ -1,0 +1,193 @@
+//! Executes planned writes: parents first, in sets, refusals noted.
+
+use std::collections::{HashMap, HashSet};
+
+use saddlebag_stores::record::RowWrite;
+use saddlebag_stores::tracking::Tracking;
+use saddlebag_stores::{Store, StoreError};
+
+use crate::order::{self, Node, Step};
+use crate::plan::Write;
+use crate::references::{self, Keys, Target, of, targets, translate};
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Not tried yet.
+    Pending,
+    /// It stands, but for columns that wait for a target.
+    Done { deferred: Vec<usize> },
+    /// The database refused it.
+    Refused(String),
+    /// It waits for a record.
+    Parked(String),
+}
+
+/// The writes of one attempt.
+pub(crate) struct Batch<'a> {
+    pub(crate) tracking: &'a Tracking,
+    pub(crate) writes: Vec<Write>,
+    pub(crate) status: Vec<Status>,
+    pub(crate) keys: Keys,
+    /// Which write makes a record that is not there yet.
+    makes: HashMap<Target, usize>,
+    nodes: Vec<Node>,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(tracking: &'a Tracking, writes: Vec<Write>, keys: Keys) -> Self {
+        let makes = writes.iter().enumerate().filter(|(_, w)| w.key.is_none()).map(|(i, w)| (of(w), i)).collect();
+        let status = vec![Status::Pending; writes.len()];
+        let mut batch = Self { tracking, writes, status, keys, makes, nodes: Vec::new() };
+        batch.nodes = (0..batch.writes.len()).map(|index| batch.node(index)).collect();
+        batch
+    }
+
+    /// The other writes that one needs.
+    fn node(&self, index: usize) -> Node {
+        let write = &self.writes[index];
+        let mut node = Node::default();
+        let Some(table) = self.tracking.by_number(write.table) else { return node };
+        for (column, target) in targets(table, write) {
+            let Some(made_by) = self.makes.get(&target) else { continue };
+            if table.columns[column].not_null {
+                node.required.push(*made_by);
+            } else {
+                node.optional.push((column, *made_by));
+            }
+        }
+        node
+    }
+
+    /// Writes all that can be written. What was refused before is tried again.
+    ///
+    /// Says whether anything was written.
+    pub(crate) fn run(&mut self, store: &mut dyn Store) -> Result<bool, StoreError> {
+        self.try_again();
+        let mut progress = false;
+        loop {
+            self.park();
+            let left: Vec<usize> = (0..self.writes.len()).filter(|i| self.status[*i] == Status::Pending).collect();
+            let done: HashSet<usize> =
+                (0..self.writes.len()).filter(|i| matches!(self.status[*i], Status::Done { .. })).collect();
+            let steps = order::next(&self.nodes, &left, &done);
+            if steps.is_empty() {
+                for index in left {
+                    self.status[index] = Status::Refused("it is part of a circle of required references".to_owned());
+                }
+                return Ok(progress);
+            }
+            for steps in self.by_table(steps) {
+                progress |= self.write_set(store, &steps)?;
+            }
+        }
+    }
+
+    fn try_again(&mut self) {
+        for status in &mut self.status {
+            if !matches!(status, Status::Done { .. }) {
+                *status = Status::Pending;
+            }
+        }
+    }
+
+    /// Parks what refers to a record that is neither here nor coming.
+    fn park(&mut self) {
+        loop {
+            let mut parked = Vec::new();
+            for index in 0..self.writes.len() {
+                if self.status[index] == Status::Pending
+                    && let Some(reason) = self.waits_for(index)
+                {
+                    parked.push((index, reason));
+                }
+            }
+            if parked.is_empty() {
+                return;
+            }
+            for (index, reason) in parked {
+                self.status[index] = Status::Parked(reason);
+            }
+        }
+    }
+
+    fn waits_for(&self, index: usize) -> Option<String> {
+        let write = &self.writes[index];
+        let table = self.tracking.by_number(write.table)?;
+        targets(table, write).into_iter().find_map(|(column, target)| {
+            let name = self.tracking.by_number(target.0).map_or("?", |table| table.name.as_str());
+            let what = match self.makes.get(&target).map(|made_by| &self.status[*made_by]) {
+                Some(Status::Pending | Status::Done { .. }) => return None,
+                Some(Status::Refused(_) | Status::Parked(_)) => "is held itself",
+                None if self.keys.get(&target).is_some() => return None,
+                None => "has not arrived",
+            };
+            Some(format!("`{}` refers to the record {} of `{name}`, which {what}", table.columns[column].name, target.1))
+        })
+    }
+
+    /// Sets of one table each, tables in their order, records in the order of the sender's feed.
+    fn by_table(&self, steps: Vec<Step>) -> Vec<Vec<Step>> {
+        let mut sets: Vec<Vec<Step>> = vec![Vec::new(); self.tracking.tables.len()];
+        for step in steps {
+            let number = self.writes[step.index].table;
+            if let Some(at) = self.tracking.tables.iter().position(|table| table.number == number) {
+                sets[at].push(step);
+            }
+        }
+        sets.retain(|set| !set.is_empty());
+        sets
+    }
+
+    fn write_set(&mut self, store: &mut dyn Store, steps: &[Step]) -> Result<bool, StoreError> {
+        let mut rows = Vec::with_capacity(steps.len());
+        for step in steps {
+            let write = &self.writes[step.index];
+            let values = translate(self.tracking, write, &self.keys, |column| !step.deferred.contains(&column));
+            rows.push(row(write, values.unwrap_or_default()));
+        }
+        let Some(table) = steps.first().and_then(|step| self.tracking.by_number(self.writes[step.index].table)) else {
+            return Ok(false);
+        };
+        let mut progress = false;
+        for (step, outcome) in steps.iter().zip(store.write(table, &rows)?) {
+            self.status[step.index] = match outcome {
+                Ok(key) => {
+                    progress = true;
+                    self.keys.insert(references::of(&self.writes[step.index]), key.clone());
+                    self.writes[step.index].key = Some(key);
+                    Status::Done { deferred: step.deferred.clone() }
+                }
+                Err(refusal) => Status::Refused(refusal.reason),
+            };
+        }
+        Ok(progress)
+    }
+
+    /// Fills in the columns that waited for their target. Gives the writes that cannot stand, with the reason: the
+    /// attempt must be undone and made again without them.
+    pub(crate) fn fill_in(&mut self, store: &mut dyn Store) -> Result<Vec<(usize, Status)>, StoreError> {
+        let mut failed = Vec::new();
+        for index in 0..self.writes.len() {
+            let Status::Done { deferred } = self.status[index].clone() else { continue };
+            if deferred.is_empty() {
+                continue;
+            }
+            let write = &self.writes[index];
+            let Some(table) = self.tracking.by_number(write.table) else { continue };
+            let Some(values) = translate(self.tracking, write, &self.keys, |column| deferred.contains(&column)) else {
+                failed.push((index, Status::Parked("it refers to a record that is held itself".to_owned())));
+                continue;
+            };
+            let mut outcomes = store.write(table, &[row(write, values)])?;
+            if let Some(Err(refusal)) = outcomes.pop() {
+                failed.push((index, Status::Refused(refusal.reason)));
+            }
+        }
+        Ok(failed)
+    }
+}
+
+fn row(write: &Write, values: Vec<(usize, saddlebag_formats::Value)>) -> RowWrite {
+    RowWrite { uid: write.uid, key: write.key.clone(), values, state: write.state.clone(), hash: write.hash }
+}

@@ -1,0 +1,60 @@
+//! What can go wrong with the application's database.
+
+/// A database operation that did not succeed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database cannot be opened.
+    #[error("the database {url} cannot be opened: {reason}")]
+    Open {
+        /// As the configuration names it.
+        url: String,
+        /// The engine's own words.
+        reason: String,
+    },
+    /// Somebody else holds the database's lock.
+    #[error("the database is in use by another program, and stayed so for {waited_s} s")]
+    Busy {
+        /// How long was waited, in seconds.
+        waited_s: u64,
+    },
+    /// The engine reports an error.
+    #[error("the database failed while {action}: {reason}")]
+    Engine {
+        /// What was being done.
+        action: String,
+        /// The engine's own words.
+        reason: String,
+    },
+    /// Something of saddlebag's own in the database cannot be read.
+    #[error("saddlebag's own record of {what} in the database cannot be read: {reason}")]
+    Damaged {
+        /// What it is about.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// `setup` has not been run, or what it made is gone.
+    #[error("this database is not set up for saddlebag")]
+    NotSetUp,
+    /// The configuration or the schema is not what `setup` last saw.
+    #[error("{what} changed since `saddlebag setup` was last run")]
+    SetupIsOlder {
+        /// What changed.
+        what: String,
+    },
+}
+
+impl StoreError {
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Open { .. } => "check `database` in saddlebag.toml, and that this user may read and write the file",
+            Self::Busy { .. } => "close the program that holds it, or try again in a moment; nothing was changed",
+            Self::Engine { .. } => "nothing was changed; if it persists, check the disk and the database itself",
+            Self::Damaged { .. } => "restore the database from a backup, or ask for help before going on",
+            Self::NotSetUp | Self::SetupIsOlder { .. } => "run `saddlebag setup`",
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What saddlebag itself remembers in the application's database: links, held changes, conflicts, receipts.
+
+use saddlebag_formats::members::Receipt;
+use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, Seq, TimeMs, Uid};
+
+/// Which end of a link the other node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerRole {
+    /// The other node is this one's central.
+    Central,
+    /// The other node is a satellite of this one.
+    Satellite,
+}
+
+/// A bundle of a stream, and how far it brought the feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The epoch of its sender.
+    pub epoch: Epoch,
+    /// Its number.
+    pub number: BundleNumber,
+    /// Its id.
+    pub id: BundleId,
+    /// The last position of the sender's feed that it covers.
+    pub upto: Seq,
+}
+
+/// A link to a neighbour, both directions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its number here.
+    pub id: LinkId,
+    /// The other node.
+    pub peer: NodeId,
+    /// Its name.
+    pub name: String,
+    /// Which end it is.
+    pub role: PeerRole,
+    /// Its card, as admitted.
+    pub card: Vec<u8>,
+    /// The last bundle made for it.
+    pub sent: Option<Position>,
+    /// Of what this node made, the last that the other end applied.
+    pub acknowledged: Option<Position>,
+    /// Of what the other end made, the last that was applied here.
+    pub applied: Option<Position>,
+    /// Whether something was applied that the other end has not been told of in a bundle.
+    pub owes_acknowledgement: bool,
+    /// The number of the list of nodes that the other end said it holds.
+    pub nodes_known: u64,
+    /// When a bundle of the other end was last taken in, by this node's clock.
+    pub last_contact: Option<TimeMs>,
+    /// The other end's health as it last told, in its wire form.
+    pub health: Option<Vec<u8>>,
+}
+
+impl Link {
+    /// How far the other end has applied this node's feed in `epoch`.
+    #[must_use]
+    pub fn acknowledged_upto(&self, epoch: Epoch) -> Seq {
+        self.acknowledged.filter(|position| position.epoch == epoch).map_or(Seq(0), |position| position.upto)
+    }
+
+    /// How far this node has applied the other end's feed in `epoch`.
+    #[must_use]
+    pub fn applied_upto(&self, epoch: Epoch) -> Seq {
+        self.applied.filter(|position| position.epoch == epoch).map_or(Seq(0), |position| position.upto)
+    }
+}
+
+/// Why a change is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldKind {
+    /// Until a record that it refers to arrives.
+    Parked,
+    /// The database refused it.
+    Quarantined,
+}
+
+/// A change that could not be applied, kept whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The link that it came over.
+    pub link: LinkId,
+    /// Its table's name, as the sender named it.
+    pub table: String,
+    /// The record.
+    pub uid: Uid,
+    /// Parked or quarantined.
+    pub kind: HeldKind,
+    /// Why, in words.
+    pub reason: String,
+    /// The change in its own encoding.
+    pub change: Vec<u8>,
+    /// When it was first held.
+    pub since: TimeMs,
+}
+
+/// What disagreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConflictKind {
+    /// Two places wrote one column without having seen each other's value.
+    Values,
+    /// One place deleted what another still edits or refers to.
+    Deletion,
+}
+
+/// Two values that disagreed, both kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The link over which the second came.
+    pub link: LinkId,
+    /// The table's name.
+    pub table: String,
+    /// The record.
+    pub uid: Uid,
+    /// The column; none for a deletion.
+    pub column: Option<String>,
+    /// What disagreed.
+    pub kind: ConflictKind,
+    /// The value that stands from now on, in its encoding, with its version.
+    pub winner: ConflictSide,
+    /// The other.
+    pub loser: ConflictSide,
+    /// When it was found, by this node's clock.
+    pub found: TimeMs,
+}
+
+/// One side of a conflict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictSide {
+    /// The value in the encoding of `formats`; none where the side deleted the record.
+    pub value: Option<Vec<u8>>,
+    /// When and where it was written.
+    pub version: saddlebag_formats::Version,
+}
+
+/// A receipt, to be sent or received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredReceipt {
+    /// The link that it goes or came over.
+    pub link: LinkId,
+    /// What it says.
+    pub receipt: Receipt,
+}
+
+/// How much is held and in conflict on a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LinkCounts {
+    /// Parked changes.
+    pub parked: u64,
+    /// Quarantined changes.
+    pub quarantined: u64,
+    /// Conflicts found.
+    pub conflicts: u64,
+}

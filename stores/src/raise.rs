@@ -1,0 +1,129 @@
+//! How an edit made here changes a row state. No database in it.
+
+use saddlebag_formats::{ColumnState, LinkId, RowState, Seq, TimeMs, Version};
+
+use crate::record::Tombstone;
+use crate::store::AbsorbContext;
+
+/// Whether the central has not acknowledged this state: it was written here or came from below, and lies beyond
+/// what was acknowledged.
+#[must_use]
+pub fn is_unacknowledged(column: &ColumnState, uplink: Option<LinkId>, acknowledged: Seq) -> bool {
+    let from_central = uplink.is_some() && column.source == uplink;
+    column.seq > acknowledged && !from_central
+}
+
+/// What the state of a column that is about to be overwritten gives as the base of the next.
+///
+/// "`base` is the version that the row state held before its first unacknowledged change."
+#[must_use]
+pub fn base_for_next(before: &ColumnState, uplink: Option<LinkId>, acknowledged: Seq) -> Option<Version> {
+    if is_unacknowledged(before, uplink, acknowledged) { before.base } else { Some(before.version) }
+}
+
+/// A record that absorb sees for the first time.
+#[must_use]
+pub fn created(at: TimeMs, context: &AbsorbContext, seq: Seq) -> RowState {
+    // What setup finds has time 0: it is older than anything that was written under our eyes.
+    let version = if at == TimeMs(0) {
+        Version { time: TimeMs(0), writer: context.writer }
+    } else {
+        Version::after(None, at, context.writer)
+    };
+    RowState::uniform(ColumnState { version, effective: None, seq, source: None, base: None })
+}
+
+/// A record some of whose columns were edited.
+#[must_use]
+pub fn edited(before: &RowState, changed: &[u16], all: &[u16], at: TimeMs, context: &AbsorbContext, seq: Seq) -> RowState {
+    let version = Version::after(Some(before.latest()), at, context.writer);
+    let column = |id: u16| {
+        let known = before.of(id);
+        if !changed.contains(&id) {
+            return (id, *known);
+        }
+        let base = base_for_next(known, context.uplink, context.acknowledged);
+        (id, ColumnState { version, effective: None, seq, source: None, base })
+    };
+    let columns: Vec<_> = all.iter().map(|id| column(*id)).collect();
+    RowState::from_columns(&columns).unwrap_or_else(|| before.clone())
+}
+
+/// A record that was deleted and inserted again under the same uid: an edit of every column.
+#[must_use]
+pub fn revived(tombstone: &Tombstone, all: &[u16], at: TimeMs, context: &AbsorbContext, seq: Seq) -> RowState {
+    let state = edited(&tombstone.state, all, all, at, context, seq);
+    let version = Version::after(Some(tombstone.version.max(tombstone.state.latest())), at, context.writer);
+    let mut state = state;
+    for layer in state.layers_mut() {
+        layer.version = version;
+    }
+    state
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use saddlebag_formats::{Epoch, NodeId, Writer};
+
+    const HERE: Writer = Writer { node: NodeId([1; 16]), epoch: Epoch(1) };
+    const CENTRAL: Writer = Writer { node: NodeId([2; 16]), epoch: Epoch(1) };
+    const UPLINK: LinkId = LinkId(1);
+
+    fn context(acknowledged: u64) -> AbsorbContext {
+        AbsorbContext { writer: HERE, acknowledged: Seq(acknowledged), uplink: Some(UPLINK) }
+    }
+
+    fn from_central() -> RowState {
+        let version = Version { time: TimeMs(100), writer: CENTRAL };
+        RowState::uniform(ColumnState { version, effective: None, seq: Seq(5), source: Some(UPLINK), base: None })
+    }
+
+    #[test]
+    fn the_base_is_what_stood_before_the_first_unacknowledged_edit() {
+        let before = from_central();
+        let first = edited(&before, &[1], &[0, 1], TimeMs(200), &context(0), Seq(6));
+        assert_eq!(first.of(1).base, Some(before.row.version));
+        assert_eq!(*first.of(0), before.row);
+        let second = edited(&first, &[1], &[0, 1], TimeMs(300), &context(0), Seq(7));
+        assert_eq!(second.of(1).base, Some(before.row.version), "not acknowledged yet");
+        let after = edited(&second, &[1], &[0, 1], TimeMs(400), &context(7), Seq(8));
+        assert_eq!(after.of(1).base, Some(second.of(1).version), "acknowledged up to 7");
+    }
+
+    #[test]
+    fn an_unacknowledged_creation_has_no_base() {
+        let new = created(TimeMs(10), &context(0), Seq(1));
+        let then = edited(&new, &[0], &[0, 1], TimeMs(20), &context(0), Seq(2));
+        assert_eq!(then.of(0).base, None);
+    }
+
+    #[test]
+    fn an_edit_is_later_than_every_column_of_the_record() {
+        let new = edited(&from_central(), &[0], &[0, 1], TimeMs(1), &context(0), Seq(6));
+        assert_eq!(new.of(0).version.time, TimeMs(101));
+        let next = edited(&new, &[1], &[0, 1], TimeMs(1), &context(0), Seq(7));
+        assert_eq!(next.of(1).version.time, TimeMs(102));
+    }
+
+    #[test]
+    fn what_setup_finds_is_older_than_all() {
+        assert_eq!(created(TimeMs(0), &context(0), Seq(1)).row.version.time, TimeMs(0));
+    }
+
+    #[test]
+    fn a_record_that_lives_again_is_later_than_its_deletion() {
+        let tombstone = Tombstone {
+            uid: saddlebag_formats::Uid([0; 16]),
+            table: 1,
+            version: Version { time: TimeMs(900), writer: HERE },
+            seq: Seq(9),
+            source: None,
+            state: from_central(),
+            values: Vec::new(),
+        };
+        let state = revived(&tombstone, &[0, 1], TimeMs(5), &context(0), Seq(10));
+        assert!(state.row.version > tombstone.version);
+        assert_eq!(state.row.base, Some(from_central().row.version));
+    }
+}

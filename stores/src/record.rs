@@ -1,0 +1,97 @@
+//! Records as the store gives and takes them.
+
+use saddlebag_formats::{LinkId, RowState, Seq, Uid, Value, Version};
+
+/// The primary key of a row in this database, in key order. Values are local: never references.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key(pub Vec<Value>);
+
+/// A live record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Its name everywhere.
+    pub uid: Uid,
+    /// Its key here.
+    pub key: Key,
+    /// What is known of its columns.
+    pub state: RowState,
+    /// The hash of its shared values when they were last read or written.
+    pub hash: u64,
+    /// Its values now, in the order of the tracked table's columns; foreign keys as references.
+    pub values: Vec<Value>,
+}
+
+/// A deleted record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tombstone {
+    /// Its name everywhere.
+    pub uid: Uid,
+    /// The number of its table.
+    pub table: u32,
+    /// When and where it was deleted.
+    pub version: Version,
+    /// Its place in the feed.
+    pub seq: Seq,
+    /// The link that the deletion came over.
+    pub source: Option<LinkId>,
+    /// What was known of its columns when it was deleted.
+    pub state: RowState,
+    /// Its last values, by column id.
+    pub values: Vec<(u16, Value)>,
+}
+
+/// What this node has under a uid.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Known {
+    /// A live record.
+    Live(Record),
+    /// A deleted one.
+    Deleted(Tombstone),
+}
+
+/// One row to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowWrite {
+    /// The record.
+    pub uid: Uid,
+    /// Its key here; none for a new row, whose key the database gives.
+    pub key: Option<Key>,
+    /// The columns to write, by index in the tracked table's columns, with values of this database: a reference
+    /// has become the key that it stands for.
+    pub values: Vec<(usize, Value)>,
+    /// What is known of its columns from now on.
+    pub state: RowState,
+    /// The hash of its shared values from now on.
+    pub hash: u64,
+}
+
+/// The database refused a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The database's own words.
+    pub reason: String,
+}
+
+/// A row that refers to a record.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Referrer {
+    /// Its table's name.
+    pub table: String,
+    /// Its number, if the table is tracked.
+    pub number: Option<u32>,
+    /// Its uid, if it has one.
+    pub uid: Option<Uid>,
+}
+
+/// What absorb found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Absorbed {
+    /// New records.
+    pub created: u64,
+    /// Records with changed columns.
+    pub changed: u64,
+    /// Deleted records.
+    pub deleted: u64,
+    /// Rows that have the identity of another one here and therefore stay at home.
+    pub duplicates: u64,
+}

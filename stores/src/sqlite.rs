@@ -1,0 +1,339 @@
+//! The application's database on SQLite.
+//!
+//! Saddlebag never changes the journal mode, never checkpoints the application's log, and holds the write lock
+//! only from [`Store::begin`] to [`Store::commit`].
+
+mod absorb;
+mod install;
+mod journal;
+mod ledger;
+mod ledger_tables;
+mod referrers;
+mod rows;
+mod schema;
+mod sql;
+mod states;
+mod values;
+mod writers;
+mod write;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+use saddlebag_formats::ambient::Entropy;
+use saddlebag_formats::{BundleNumber, LinkId, NodeId, Seq, TimeMs, Uid};
+
+use crate::error::StoreError;
+use crate::ledger::{Conflict, Held, Link, LinkCounts, StoredReceipt};
+use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
+use crate::schema::Schema;
+use crate::store::{AbsorbContext, Access, Store};
+use crate::tracking::{Numbering, TrackedTable, Tracking};
+
+/// How long another program's lock is waited for.
+const BUSY_TIMEOUT_S: u64 = 20;
+
+/// An SQLite database.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Connection,
+    tracking: Tracking,
+    /// Who refers to a tracked table: by its number.
+    referring: HashMap<u32, Vec<referrers::ReferringColumn>>,
+    writers: writers::Writers,
+    /// The last place given in the feed, while a transaction is open.
+    last_seq: Option<Seq>,
+    /// How this transaction was begun.
+    access: Option<Access>,
+}
+
+impl SqliteStore {
+    /// Opens an existing database.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] if there is none, or it is none of SQLite's.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let failed = |error: rusqlite::Error| StoreError::Open {
+            url: format!("sqlite:{}", path.display()),
+            reason: error.to_string(),
+        };
+        let connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+                .map_err(failed)?;
+        connection.busy_timeout(Duration::from_secs(BUSY_TIMEOUT_S)).map_err(failed)?;
+        // The log belongs to the application, whose SQLite may be an older one: we never checkpoint it.
+        connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(failed)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
+        connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(512);
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
+        Ok(Self {
+            connection,
+            tracking: Tracking::default(),
+            referring: HashMap::new(),
+            writers: writers::Writers::default(),
+            last_seq: None,
+            access: None,
+        })
+    }
+
+    fn execute(&self, action: &str, sql: &str) -> Result<(), StoreError> {
+        self.connection.execute_batch(sql).map_err(|error| engine(action, &error))
+    }
+
+    fn load_last_seq(&mut self) -> Result<Seq, StoreError> {
+        if let Some(seq) = self.last_seq {
+            return Ok(seq);
+        }
+        let bytes = ledger::setting(&self.connection, "last_seq")?;
+        let seq = match bytes {
+            None => Seq(0),
+            Some(bytes) => Seq(u64::from_le_bytes(bytes.try_into().map_err(|_| StoreError::Damaged {
+                what: "the feed's last place".to_owned(),
+                reason: "it is not eight bytes long".to_owned(),
+            })?)),
+        };
+        self.last_seq = Some(seq);
+        Ok(seq)
+    }
+}
+
+/// An error of the engine, told apart where that helps.
+fn engine(action: &str, error: &rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    match error.sqlite_error_code() {
+        Some(DatabaseBusy | DatabaseLocked) => StoreError::Busy { waited_s: BUSY_TIMEOUT_S },
+        _ => StoreError::Engine { action: action.to_owned(), reason: error.to_string() },
+    }
+}
+
+impl Store for SqliteStore {
+    fn schema(&mut self) -> Result<Schema, StoreError> {
+        schema::read(&self.connection).map_err(|error| engine("reading its schema", &error))
+    }
+
+    fn install(&mut self, tracking: &Tracking) -> Result<(), StoreError> {
+        install::install(&self.connection, tracking)
+    }
+
+    fn installed(&mut self) -> Result<Option<Numbering>, StoreError> {
+        install::installed(&self.connection)
+    }
+
+    fn use_tracking(&mut self, tracking: Tracking) {
+        self.referring = HashMap::new();
+        // Where the application has no triggers of its own, ours are all there are, and they must not take what
+        // saddlebag writes for edits. Where it has some, they must run; absorb then tells our own writes by the
+        // row hash.
+        let with_triggers = tracking.has_triggers;
+        let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, with_triggers);
+        self.tracking = tracking;
+    }
+
+    fn tracking(&self) -> &Tracking {
+        &self.tracking
+    }
+
+    fn uninstall(&mut self) -> Result<(), StoreError> {
+        install::uninstall(&self.connection)
+    }
+
+    fn missing_triggers(&mut self) -> Result<Vec<String>, StoreError> {
+        install::missing_triggers(&self.connection, &self.tracking)
+    }
+
+    fn restore_triggers(&mut self) -> Result<(), StoreError> {
+        install::make_triggers(&self.connection, &self.tracking)
+    }
+
+    fn begin(&mut self, access: Access) -> Result<(), StoreError> {
+        let sql = match access {
+            // A deferred transaction has its snapshot from its first read.
+            Access::Read => "BEGIN; SELECT count(*) FROM sqlite_schema;",
+            Access::Write => "BEGIN IMMEDIATE",
+        };
+        self.execute("beginning a transaction", sql)?;
+        self.access = Some(access);
+        self.last_seq = None;
+        self.writers.forget();
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        if let (Some(Access::Write), Some(seq)) = (self.access, self.last_seq) {
+            ledger::set_setting(&self.connection, "last_seq", &seq.0.to_le_bytes())?;
+        }
+        self.execute("writing a transaction", "COMMIT")?;
+        self.access = None;
+        Ok(())
+    }
+
+    fn rollback(&mut self) -> Result<(), StoreError> {
+        self.access = None;
+        self.last_seq = None;
+        self.writers.forget();
+        if self.connection.is_autocommit() {
+            return Ok(());
+        }
+        self.execute("undoing a transaction", "ROLLBACK")
+    }
+
+    fn savepoint(&mut self) -> Result<(), StoreError> {
+        self.load_last_seq()?;
+        self.execute("marking a savepoint", "SAVEPOINT saddlebag")
+    }
+
+    fn rollback_to_savepoint(&mut self) -> Result<(), StoreError> {
+        // Places in the feed that were given since are lost: a gap in the feed means nothing.
+        self.writers.forget();
+        self.execute("going back to a savepoint", "ROLLBACK TO saddlebag")
+    }
+
+    fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        ledger::setting(&self.connection, name)
+    }
+
+    fn set_setting(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        ledger::set_setting(&self.connection, name, value)
+    }
+
+    fn journal_rows(&mut self) -> Result<u64, StoreError> {
+        journal::count(&self.connection, &self.tracking)
+    }
+
+    fn journal_existing(&mut self, table: u32, limit: u64) -> Result<u64, StoreError> {
+        match self.tracking.by_number(table) {
+            Some(table) => journal::existing(&self.connection, table, limit),
+            None => Ok(0),
+        }
+    }
+
+    fn absorb(&mut self, context: &AbsorbContext, entropy: &mut dyn Entropy) -> Result<Absorbed, StoreError> {
+        absorb::absorb(self, context, entropy)
+    }
+
+    fn last_seq(&mut self) -> Result<Seq, StoreError> {
+        self.load_last_seq()
+    }
+
+    fn next_seq(&mut self) -> Result<Seq, StoreError> {
+        let next = Seq(self.load_last_seq()?.0 + 1);
+        self.last_seq = Some(next);
+        Ok(next)
+    }
+
+    fn feed_cut(&mut self, after: Seq, limit: u64) -> Result<Option<Seq>, StoreError> {
+        rows::feed_cut(&self.connection, &self.tracking, after, limit)
+    }
+
+    fn feed(&mut self, table: &TrackedTable, after: Seq, upto: Seq) -> Result<Vec<Record>, StoreError> {
+        rows::feed(self, table, after, upto)
+    }
+
+    fn deleted(&mut self, table: &TrackedTable, after: Seq, upto: Seq) -> Result<Vec<Tombstone>, StoreError> {
+        states::deleted(self, table, after, upto)
+    }
+
+    fn feed_length(&mut self, after: Seq) -> Result<u64, StoreError> {
+        rows::feed_length(&self.connection, &self.tracking, after)
+    }
+
+    fn records(&mut self, table: &TrackedTable, uids: &[Uid]) -> Result<HashMap<Uid, Known>, StoreError> {
+        rows::records(self, table, uids)
+    }
+
+    fn keys(&mut self, table: &TrackedTable, uids: &[Uid]) -> Result<HashMap<Uid, Key>, StoreError> {
+        states::keys(self, table, uids)
+    }
+
+    fn write(&mut self, table: &TrackedTable, rows: &[RowWrite]) -> Result<Vec<Result<Key, Refusal>>, StoreError> {
+        write::write(self, table, rows)
+    }
+
+    fn delete(&mut self, table: &TrackedTable, rows: &[(Key, Tombstone)]) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+        write::delete(self, table, rows)
+    }
+
+    fn save_states(&mut self, table: &TrackedTable, records: &[Record]) -> Result<(), StoreError> {
+        states::save_all(self, table, records)
+    }
+
+    fn save_tombstones(&mut self, tombstones: &[Tombstone]) -> Result<(), StoreError> {
+        tombstones.iter().try_for_each(|tombstone| states::save_tombstone(self, tombstone))
+    }
+
+    fn referrers(&mut self, table: &TrackedTable, keys: &[Key]) -> Result<Vec<Vec<Referrer>>, StoreError> {
+        referrers::referrers(self, table, keys)
+    }
+
+    fn links(&mut self) -> Result<Vec<Link>, StoreError> {
+        ledger::links(&self.connection)
+    }
+
+    fn add_link(&mut self, link: &Link) -> Result<LinkId, StoreError> {
+        ledger::add_link(&self.connection, link)
+    }
+
+    fn save_link(&mut self, link: &Link) -> Result<(), StoreError> {
+        ledger::save_link(&self.connection, link)
+    }
+
+    fn held(&mut self, link: Option<LinkId>) -> Result<Vec<Held>, StoreError> {
+        ledger_tables::held(&self.connection, link)
+    }
+
+    fn save_held(&mut self, held: &Held) -> Result<(), StoreError> {
+        ledger_tables::save_held(&self.connection, held)
+    }
+
+    fn drop_held(&mut self, link: LinkId, table: &str, uid: Uid) -> Result<(), StoreError> {
+        ledger_tables::drop_held(&self.connection, link, table, uid)
+    }
+
+    fn add_conflict(&mut self, conflict: &Conflict) -> Result<bool, StoreError> {
+        ledger_tables::add_conflict(&self.connection, &mut self.writers, conflict)
+    }
+
+    fn conflicts(&mut self) -> Result<Vec<Conflict>, StoreError> {
+        ledger_tables::conflicts(&self.connection, &mut self.writers)
+    }
+
+    fn counts(&mut self, link: LinkId) -> Result<LinkCounts, StoreError> {
+        ledger_tables::counts(&self.connection, link)
+    }
+
+    fn add_receipt(&mut self, receipt: &StoredReceipt) -> Result<(), StoreError> {
+        ledger_tables::add_receipt(&self.connection, receipt)
+    }
+
+    fn receipts_to_send(&mut self, link: LinkId) -> Result<Vec<StoredReceipt>, StoreError> {
+        ledger_tables::receipts_to_send(&self.connection, link)
+    }
+
+    fn has_new_receipts(&mut self, link: LinkId) -> Result<bool, StoreError> {
+        ledger_tables::has_new_receipts(&self.connection, link)
+    }
+
+    fn receipts_carried(&mut self, link: LinkId, number: BundleNumber) -> Result<(), StoreError> {
+        ledger_tables::receipts_carried(&self.connection, link, number)
+    }
+
+    fn receipts_arrived(&mut self, link: LinkId, number: BundleNumber) -> Result<(), StoreError> {
+        ledger_tables::receipts_arrived(&self.connection, link, number)
+    }
+
+    fn save_received_receipt(&mut self, receipt: &StoredReceipt, at: TimeMs) -> Result<(), StoreError> {
+        ledger_tables::save_received_receipt(&self.connection, receipt, at)
+    }
+
+    fn received_receipts(&mut self) -> Result<Vec<StoredReceipt>, StoreError> {
+        ledger_tables::received_receipts(&self.connection)
+    }
+
+    fn writers(&mut self) -> Result<Vec<NodeId>, StoreError> {
+        self.writers.nodes(&self.connection)
+    }
+}

@@ -1,0 +1,95 @@
+//! Reading what the triggers noted.
+
+use rusqlite::{Connection, Row};
+use saddlebag_formats::{TimeMs, Value};
+
+use super::engine;
+use super::install::{BITS, words_of};
+use super::sql::{journal, key_columns, key_join, quote, states};
+use super::values::{from_sql, key_at};
+use crate::error::StoreError;
+use crate::fold::{Entry, Event};
+use crate::tracking::{TrackedTable, Tracking};
+
+/// How many entries wait in all journals.
+pub(super) fn count(connection: &Connection, tracking: &Tracking) -> Result<u64, StoreError> {
+    let mut sum = 0;
+    for table in &tracking.tables {
+        let sql = format!("SELECT count(*) FROM {}", journal(table.number));
+        let mut statement =
+            connection.prepare_cached(&sql).map_err(|error| engine("counting the journal", &error))?;
+        let rows: i64 =
+            statement.query_row([], |row| row.get(0)).map_err(|error| engine("counting the journal", &error))?;
+        sum += rows.cast_unsigned();
+    }
+    Ok(sum)
+}
+
+/// Notes rows without a row state as found by setup.
+pub(super) fn existing(connection: &Connection, table: &TrackedTable, limit: u64) -> Result<u64, StoreError> {
+    let keys: Vec<_> = table.key.iter().map(|part| format!("t.{}", quote(&part.name))).collect();
+    // SQLite lets a primary key be null unless it is declared otherwise: such a row cannot be named.
+    let named: Vec<_> = keys.iter().map(|key| format!("{key} IS NOT NULL")).collect();
+    let sql = format!(
+        "INSERT INTO {journal} (op, at, {k}) SELECT 1, 0, {keys} FROM {name} t WHERE {named} \
+         AND NOT EXISTS (SELECT 1 FROM {states} s WHERE {join}) LIMIT ?1",
+        journal = journal(table.number),
+        k = key_columns(table, "k"),
+        keys = keys.join(", "),
+        name = quote(&table.name),
+        named = named.join(" AND "),
+        states = states(table.number),
+        join = key_join(table, "s.", "t."),
+    );
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = connection.execute(&sql, [limit]).map_err(|error| engine("taking in existing rows", &error))?;
+    Ok(rows as u64)
+}
+
+/// Reads and deletes the entries of one table, in the order in which they were written.
+pub(super) fn take(connection: &Connection, table: &TrackedTable) -> Result<Vec<Entry>, StoreError> {
+    let failed = |error| engine("reading the journal", &error);
+    let words: String = (0..words_of(table)).map(|word| format!(", m{word}")).collect();
+    let kept: String = table.columns.iter().map(|column| format!(", o{}", column.id)).collect();
+    let log = journal(table.number);
+    let (k, p) = (key_columns(table, "k"), key_columns(table, "p"));
+    let sql = format!("SELECT op, at, {k}, {p}{words}{kept} FROM {log} ORDER BY id");
+    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
+    let rows = statement.query_map([], |row| entry(row, table)).map_err(failed)?;
+    let entries: Vec<Entry> = rows.collect::<rusqlite::Result<_>>().map_err(failed)?;
+    if !entries.is_empty() {
+        connection.execute(&format!("DELETE FROM {log}"), []).map_err(failed)?;
+    }
+    Ok(entries)
+}
+
+fn entry(row: &Row<'_>, table: &TrackedTable) -> rusqlite::Result<Entry> {
+    let parts = table.key.len();
+    let words = usize::from(words_of(table));
+    let after = key_at(row, 2, parts)?;
+    let event = match row.get::<_, i64>(0)? {
+        1 => Event::Insert { key: after },
+        2 => Event::Update { before: key_at(row, 2 + parts, parts)?, after, changed: changed(row, table, 2 + 2 * parts)? },
+        _ => Event::Delete { key: after, old: old_values(row, table, 2 + 2 * parts + words)? },
+    };
+    Ok(Entry { at: TimeMs(row.get(1)?), event })
+}
+
+fn changed(row: &Row<'_>, table: &TrackedTable, start: usize) -> rusqlite::Result<Vec<u16>> {
+    let mut changed = Vec::new();
+    for column in &table.columns {
+        let word: Option<i64> = row.get(start + usize::from(column.id / BITS))?;
+        if word.unwrap_or(0) >> (column.id % BITS) & 1 == 1 {
+            changed.push(column.id);
+        }
+    }
+    changed.sort_unstable();
+    Ok(changed)
+}
+
+fn old_values(row: &Row<'_>, table: &TrackedTable, start: usize) -> rusqlite::Result<Vec<(u16, Value)>> {
+    let value = |(at, column): (usize, &crate::tracking::TrackedColumn)| {
+        Ok((column.id, from_sql(row.get_ref(start + at)?)))
+    };
+    table.columns.iter().enumerate().map(value).collect()
+}

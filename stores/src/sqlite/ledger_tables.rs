@@ -1,0 +1,264 @@
+//! Held changes, conflicts and receipts.
+
+use rusqlite::{Connection, Row, params};
+use saddlebag_formats::members::{Outcome, Receipt};
+use saddlebag_formats::{BundleNumber, LinkId, TimeMs, Uid, Version};
+
+use super::engine;
+use super::values::damaged;
+use super::writers::Writers;
+use crate::error::StoreError;
+use crate::ledger::{Conflict, ConflictKind, ConflictSide, Held, HeldKind, LinkCounts, StoredReceipt};
+
+fn read_failed(error: rusqlite::Error) -> StoreError {
+    engine("reading saddlebag's records", &error)
+}
+
+fn write_failed(error: rusqlite::Error) -> StoreError {
+    engine("writing saddlebag's records", &error)
+}
+
+pub(super) fn held(connection: &Connection, link: Option<LinkId>) -> Result<Vec<Held>, StoreError> {
+    let sql = "SELECT link, table_name, uid, kind, reason, change, since FROM saddlebag_held \
+               WHERE ?1 IS NULL OR link = ?1 ORDER BY since, link, table_name, uid";
+    let mut statement = connection.prepare_cached(sql).map_err(read_failed)?;
+    let rows = statement.query_map([link.map(|link| link.0)], |row| {
+        let kind: String = row.get(3)?;
+        Ok(Held {
+            link: LinkId(row.get(0)?),
+            table: row.get(1)?,
+            uid: Uid(row.get(2)?),
+            kind: if kind == "parked" { HeldKind::Parked } else { HeldKind::Quarantined },
+            reason: row.get(4)?,
+            change: row.get(5)?,
+            since: TimeMs(row.get(6)?),
+        })
+    });
+    rows.map_err(read_failed)?.collect::<rusqlite::Result<_>>().map_err(read_failed)
+}
+
+pub(super) fn save_held(connection: &Connection, held: &Held) -> Result<(), StoreError> {
+    let kind = match held.kind {
+        HeldKind::Parked => "parked",
+        HeldKind::Quarantined => "quarantined",
+    };
+    // What was held before keeps its date: people ask since when.
+    let sql = "INSERT OR REPLACE INTO saddlebag_held (link, table_name, uid, kind, reason, change, since) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
+               COALESCE((SELECT since FROM saddlebag_held WHERE link = ?1 AND table_name = ?2 AND uid = ?3), ?7))";
+    let parameters = params![held.link.0, held.table, held.uid.0, kind, held.reason, held.change, held.since.0];
+    connection.prepare_cached(sql).and_then(|mut statement| statement.execute(parameters)).map_err(write_failed)?;
+    Ok(())
+}
+
+pub(super) fn drop_held(connection: &Connection, link: LinkId, table: &str, uid: Uid) -> Result<(), StoreError> {
+    let sql = "DELETE FROM saddlebag_held WHERE link = ?1 AND table_name = ?2 AND uid = ?3";
+    let mut statement = connection.prepare_cached(sql).map_err(write_failed)?;
+    statement.execute(params![link.0, table, uid.0]).map_err(write_failed)?;
+    Ok(())
+}
+
+fn kind_name(kind: ConflictKind) -> &'static str {
+    match kind {
+        ConflictKind::Values => "values",
+        ConflictKind::Deletion => "deletion",
+    }
+}
+
+pub(super) fn add_conflict(
+    connection: &Connection,
+    writers: &mut Writers,
+    conflict: &Conflict,
+) -> Result<bool, StoreError> {
+    let winner = writers.number(connection, conflict.winner.version.writer)?;
+    let loser = writers.number(connection, conflict.loser.version.writer)?;
+    // The same two versions meet again when a held change is tried again.
+    let sql = "INSERT INTO saddlebag_conflict (link, table_name, uid, column_name, kind, winner_value, winner_time, \
+               winner_writer, loser_value, loser_time, loser_writer, found) \
+               SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 WHERE NOT EXISTS (\
+               SELECT 1 FROM saddlebag_conflict WHERE uid = ?3 AND table_name = ?2 AND column_name IS ?4 AND kind = ?5 \
+               AND winner_time = ?7 AND winner_writer = ?8 AND loser_time = ?10 AND loser_writer = ?11)";
+    let parameters = params![
+        conflict.link.0,
+        conflict.table,
+        conflict.uid.0,
+        conflict.column,
+        kind_name(conflict.kind),
+        conflict.winner.value,
+        conflict.winner.version.time.0,
+        winner,
+        conflict.loser.value,
+        conflict.loser.version.time.0,
+        loser,
+        conflict.found.0,
+    ];
+    let added =
+        connection.prepare_cached(sql).and_then(|mut statement| statement.execute(parameters)).map_err(write_failed)?;
+    Ok(added > 0)
+}
+
+type ConflictRow = (Conflict, u32, u32);
+
+fn conflict_row(row: &Row<'_>) -> rusqlite::Result<ConflictRow> {
+    let kind: String = row.get(4)?;
+    // The writers are named by number: their versions are completed by the caller.
+    let side = |start: usize| -> rusqlite::Result<(ConflictSide, u32)> {
+        let writer = saddlebag_formats::Writer {
+            node: saddlebag_formats::NodeId([0; 16]),
+            epoch: saddlebag_formats::Epoch(0),
+        };
+        let version = Version { time: TimeMs(row.get(start + 1)?), writer };
+        Ok((ConflictSide { value: row.get(start)?, version }, row.get(start + 2)?))
+    };
+    let ((winner, winner_writer), (loser, loser_writer)) = (side(5)?, side(8)?);
+    let conflict = Conflict {
+        link: LinkId(row.get(0)?),
+        table: row.get(1)?,
+        uid: Uid(row.get(2)?),
+        column: row.get(3)?,
+        kind: if kind == "values" { ConflictKind::Values } else { ConflictKind::Deletion },
+        winner,
+        loser,
+        found: TimeMs(row.get(11)?),
+    };
+    Ok((conflict, winner_writer, loser_writer))
+}
+
+pub(super) fn conflicts(connection: &Connection, writers: &mut Writers) -> Result<Vec<Conflict>, StoreError> {
+    let known = writers.lookup(connection)?;
+    let sql = "SELECT link, table_name, uid, column_name, kind, winner_value, winner_time, winner_writer, \
+               loser_value, loser_time, loser_writer, found FROM saddlebag_conflict ORDER BY id";
+    let mut statement = connection.prepare_cached(sql).map_err(read_failed)?;
+    let rows = statement.query_map([], conflict_row).map_err(read_failed)?;
+    let mut conflicts = Vec::new();
+    for row in rows {
+        let (mut conflict, winner, loser) = row.map_err(read_failed)?;
+        let writer = |number: u32| {
+            known.get(&number).copied().ok_or_else(|| damaged("a conflict", format!("there is no writer {number}")))
+        };
+        conflict.winner.version.writer = writer(winner)?;
+        conflict.loser.version.writer = writer(loser)?;
+        conflicts.push(conflict);
+    }
+    Ok(conflicts)
+}
+
+pub(super) fn counts(connection: &Connection, link: LinkId) -> Result<LinkCounts, StoreError> {
+    let sql = "SELECT (SELECT count(*) FROM saddlebag_held WHERE link = ?1 AND kind = 'parked'), \
+               (SELECT count(*) FROM saddlebag_held WHERE link = ?1 AND kind = 'quarantined'), \
+               (SELECT count(*) FROM saddlebag_conflict WHERE link = ?1)";
+    connection
+        .query_row(sql, [link.0], |row| {
+            let count = |at| Ok::<_, rusqlite::Error>(row.get::<_, i64>(at)?.cast_unsigned());
+            Ok(LinkCounts { parked: count(0)?, quarantined: count(1)?, conflicts: count(2)? })
+        })
+        .map_err(read_failed)
+}
+
+fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Parked => "parked",
+        Outcome::Quarantined => "quarantined",
+        Outcome::DeletionKept => "deletion kept",
+        Outcome::Settled => "settled",
+        // `Outcome` may grow: what an older program stores of it must not read as one of the above.
+        _ => "conflict",
+    }
+}
+
+fn outcome_named(name: &str) -> Outcome {
+    match name {
+        "parked" => Outcome::Parked,
+        "quarantined" => Outcome::Quarantined,
+        "deletion kept" => Outcome::DeletionKept,
+        "settled" => Outcome::Settled,
+        _ => Outcome::Conflict,
+    }
+}
+
+/// The column that a receipt is about is part of its key, where null would be no key.
+fn key_column(receipt: &Receipt) -> &str {
+    receipt.column.as_deref().unwrap_or("")
+}
+
+pub(super) fn add_receipt(connection: &Connection, stored: &StoredReceipt) -> Result<(), StoreError> {
+    // A receipt that says what was said before stays where it is: it may be on its way already.
+    let sql = "INSERT INTO saddlebag_receipt (link, table_name, uid, column_name, outcome, reason, carried) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL) ON CONFLICT (link, table_name, uid, column_name) \
+               DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason, carried = NULL \
+               WHERE outcome <> excluded.outcome OR reason <> excluded.reason";
+    let StoredReceipt { link, receipt } = stored;
+    let outcome = outcome_name(receipt.outcome);
+    let parameters =
+        params![link.0, receipt.table, receipt.uid.0, key_column(receipt), outcome, receipt.reason];
+    connection.prepare_cached(sql).and_then(|mut statement| statement.execute(parameters)).map_err(write_failed)?;
+    Ok(())
+}
+
+fn stored_receipt(row: &Row<'_>) -> rusqlite::Result<StoredReceipt> {
+    let (column, outcome): (String, String) = (row.get(3)?, row.get(4)?);
+    let receipt = Receipt {
+        table: row.get(1)?,
+        uid: Uid(row.get(2)?),
+        column: (!column.is_empty()).then_some(column),
+        outcome: outcome_named(&outcome),
+        reason: row.get(5)?,
+    };
+    Ok(StoredReceipt { link: LinkId(row.get(0)?), receipt })
+}
+
+pub(super) fn receipts_to_send(connection: &Connection, link: LinkId) -> Result<Vec<StoredReceipt>, StoreError> {
+    let sql = "SELECT link, table_name, uid, column_name, outcome, reason FROM saddlebag_receipt WHERE link = ?1 \
+               ORDER BY table_name, uid, column_name";
+    let mut statement = connection.prepare_cached(sql).map_err(read_failed)?;
+    let rows = statement.query_map([link.0], stored_receipt).map_err(read_failed)?;
+    rows.collect::<rusqlite::Result<_>>().map_err(read_failed)
+}
+
+pub(super) fn has_new_receipts(connection: &Connection, link: LinkId) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM saddlebag_receipt WHERE link = ?1 AND carried IS NULL)";
+    connection.query_row(sql, [link.0], |row| row.get(0)).map_err(read_failed)
+}
+
+pub(super) fn receipts_carried(
+    connection: &Connection,
+    link: LinkId,
+    number: BundleNumber,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE saddlebag_receipt SET carried = ?2 WHERE link = ?1 AND carried IS NULL";
+    connection.execute(sql, params![link.0, number.0.cast_signed()]).map_err(write_failed)?;
+    Ok(())
+}
+
+pub(super) fn receipts_arrived(
+    connection: &Connection,
+    link: LinkId,
+    number: BundleNumber,
+) -> Result<(), StoreError> {
+    let sql = "DELETE FROM saddlebag_receipt WHERE link = ?1 AND carried <= ?2";
+    connection.execute(sql, params![link.0, number.0.cast_signed()]).map_err(write_failed)?;
+    Ok(())
+}
+
+pub(super) fn save_received_receipt(
+    connection: &Connection,
+    stored: &StoredReceipt,
+    at: TimeMs,
+) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO saddlebag_received_receipt \
+               (link, table_name, uid, column_name, outcome, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let StoredReceipt { link, receipt } = stored;
+    let outcome = outcome_name(receipt.outcome);
+    let parameters =
+        params![link.0, receipt.table, receipt.uid.0, key_column(receipt), outcome, receipt.reason, at.0];
+    connection.prepare_cached(sql).and_then(|mut statement| statement.execute(parameters)).map_err(write_failed)?;
+    Ok(())
+}
+
+pub(super) fn received_receipts(connection: &Connection) -> Result<Vec<StoredReceipt>, StoreError> {
+    let sql = "SELECT link, table_name, uid, column_name, outcome, reason FROM saddlebag_received_receipt \
+               ORDER BY at, link, table_name, uid, column_name";
+    let mut statement = connection.prepare_cached(sql).map_err(read_failed)?;
+    let rows = statement.query_map([], stored_receipt).map_err(read_failed)?;
+    rows.collect::<rusqlite::Result<_>>().map_err(read_failed)
+}

@@ -1,0 +1,206 @@
+//! Row states and tombstones: reading and writing them, in their encoding.
+
+use std::collections::HashMap;
+
+use rusqlite::{ToSql, params_from_iter};
+use saddlebag_formats::row_state_bytes::{decode_row_state, decode_values, encode_row_state, encode_values};
+use saddlebag_formats::{ColumnState, RowState, Seq, Uid};
+
+use super::sql::{key_columns, marks, states};
+use super::values::{Parameter, damaged, key_at};
+use super::{SqliteStore, engine};
+use crate::error::StoreError;
+use crate::record::{Key, Record, Tombstone};
+use crate::tracking::TrackedTable;
+
+/// A row state as it lies in the database.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub(super) uid: Uid,
+    pub(super) hash: u64,
+    /// Whether the row has the identity of another one here and stays at home.
+    pub(super) home: bool,
+    pub(super) state: RowState,
+}
+
+pub(super) fn encode(store: &mut SqliteStore, state: &RowState) -> Result<Vec<u8>, StoreError> {
+    let mut failure = None;
+    let SqliteStore { writers, connection, .. } = store;
+    let bytes = encode_row_state(state, &mut |writer| {
+        writers.number(connection, writer).unwrap_or_else(|error| {
+            failure = Some(error);
+            0
+        })
+    });
+    failure.map_or(Ok(bytes), Err)
+}
+
+pub(super) fn decode(store: &mut SqliteStore, bytes: &[u8]) -> Result<RowState, StoreError> {
+    let SqliteStore { writers, connection, .. } = store;
+    let known = writers.lookup(connection)?;
+    decode_row_state(bytes, &|number| known.get(&number).copied()).map_err(|error| damaged("a row state", error))
+}
+
+/// The row state under a key.
+pub(super) fn at_key(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -> Result<Option<Stored>, StoreError> {
+    let failed = |error| engine("reading a row state", &error);
+    let condition: Vec<_> = (1..=table.key.len()).map(|part| format!("k{part} = ?{part}")).collect();
+    let sql = format!(
+        "SELECT uid, hash, home, state FROM {} WHERE {}",
+        states(table.number),
+        condition.join(" AND ")
+    );
+    let found = {
+        let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
+        let mut rows = statement.query(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
+        match rows.next().map_err(failed)? {
+            None => None,
+            Some(row) => Some(
+                (|| {
+                    let uid: [u8; 16] = row.get(0)?;
+                    Ok((Uid(uid), row.get::<_, i64>(1)?.cast_unsigned(), row.get::<_, bool>(2)?, row.get::<_, Vec<u8>>(3)?))
+                })()
+                .map_err(failed)?,
+            ),
+        }
+    };
+    let Some((uid, hash, home, bytes)) = found else { return Ok(None) };
+    Ok(Some(Stored { uid, hash, home, state: decode(store, &bytes)? }))
+}
+
+/// Writes a row state under a key, over the one that is there.
+pub(super) fn save(store: &mut SqliteStore, table: &TrackedTable, key: &Key, stored: &Stored) -> Result<(), StoreError> {
+    let failed = |error| engine("writing a row state", &error);
+    let bytes = encode(store, &stored.state)?;
+    let parts = table.key.len();
+    let sql = format!(
+        "INSERT OR REPLACE INTO {} ({}, uid, seq, first_seq, hash, home, state) VALUES ({})",
+        states(table.number),
+        key_columns(table, "k"),
+        marks(parts + 6)
+    );
+    let (seq, first) = (stored.state.seq().0.cast_signed(), stored.state.first_seq().0.cast_signed());
+    let hash = stored.hash.cast_signed();
+    let keys: Vec<_> = key.0.iter().map(Parameter).collect();
+    let mut parameters: Vec<&dyn ToSql> = keys.iter().map(|part| part as &dyn ToSql).collect();
+    parameters.extend([&stored.uid.0 as &dyn ToSql, &seq, &first, &hash, &stored.home, &bytes]);
+    let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
+    statement.execute(parameters.as_slice()).map_err(failed)?;
+    Ok(())
+}
+
+/// Writes row states of records whose rows stay as they are.
+pub(super) fn save_all(store: &mut SqliteStore, table: &TrackedTable, records: &[Record]) -> Result<(), StoreError> {
+    for record in records {
+        let stored = Stored { uid: record.uid, hash: record.hash, home: false, state: record.state.clone() };
+        save(store, table, &record.key, &stored)?;
+    }
+    Ok(())
+}
+
+/// Takes away the row state under a key.
+pub(super) fn remove(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -> Result<(), StoreError> {
+    let failed = |error| engine("deleting a row state", &error);
+    let condition: Vec<_> = (1..=table.key.len()).map(|part| format!("k{part} = ?{part}")).collect();
+    let sql = format!("DELETE FROM {} WHERE {}", states(table.number), condition.join(" AND "));
+    let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
+    statement.execute(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
+    Ok(())
+}
+
+/// The keys of those uids that are live and shared.
+pub(super) fn keys(store: &SqliteStore, table: &TrackedTable, uids: &[Uid]) -> Result<HashMap<Uid, Key>, StoreError> {
+    let failed = |error| engine("looking up records", &error);
+    let sql = format!("SELECT {} FROM {} WHERE uid = ?1 AND home = 0", key_columns(table, "k"), states(table.number));
+    let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
+    let mut found = HashMap::with_capacity(uids.len());
+    for uid in uids {
+        let mut rows = statement.query([uid.0]).map_err(failed)?;
+        if let Some(row) = rows.next().map_err(failed)? {
+            found.insert(*uid, key_at(row, 0, table.key.len()).map_err(failed)?);
+        }
+    }
+    Ok(found)
+}
+
+const TOMBSTONE: &str = "uid, deletion, state, old FROM saddlebag_tombstone";
+
+type TombstoneBytes = ([u8; 16], Vec<u8>, Vec<u8>, Vec<u8>);
+
+fn tombstone_bytes(row: &rusqlite::Row<'_>) -> rusqlite::Result<TombstoneBytes> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+}
+
+fn decode_tombstone(store: &mut SqliteStore, table: u32, bytes: &TombstoneBytes) -> Result<Tombstone, StoreError> {
+    let (uid, deletion, state, old) = bytes;
+    let deletion = decode(store, deletion)?.row;
+    Ok(Tombstone {
+        uid: Uid(*uid),
+        table,
+        version: deletion.version,
+        seq: deletion.seq,
+        source: deletion.source,
+        state: decode(store, state)?,
+        values: decode_values(old).map_err(|error| damaged("a deleted record", error))?,
+    })
+}
+
+/// The tombstone of a record, if it is deleted.
+pub(super) fn tombstone(store: &mut SqliteStore, table: u32, uid: Uid) -> Result<Option<Tombstone>, StoreError> {
+    let failed = |error| engine("reading a deleted record", &error);
+    let found = {
+        let sql = format!("SELECT {TOMBSTONE} WHERE table_number = ?1 AND uid = ?2");
+        let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
+        let mut rows = statement.query((table, uid.0)).map_err(failed)?;
+        rows.next().map_err(failed)?.map(tombstone_bytes).transpose().map_err(failed)?
+    };
+    found.map(|bytes| decode_tombstone(store, table, &bytes)).transpose()
+}
+
+/// Deleted records of a table in a stretch of the feed.
+pub(super) fn deleted(
+    store: &mut SqliteStore,
+    table: &TrackedTable,
+    after: Seq,
+    upto: Seq,
+) -> Result<Vec<Tombstone>, StoreError> {
+    let failed = |error| engine("reading deleted records", &error);
+    let found: Vec<TombstoneBytes> = {
+        let sql =
+            format!("SELECT {TOMBSTONE} WHERE seq > ?1 AND seq <= ?2 AND table_number = ?3 ORDER BY seq");
+        let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
+        let (after, upto) = (after.0.cast_signed(), upto.0.cast_signed());
+        let rows = statement.query_map((after, upto, table.number), tombstone_bytes).map_err(failed)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(failed)?
+    };
+    found.iter().map(|bytes| decode_tombstone(store, table.number, bytes)).collect()
+}
+
+/// Writes a tombstone, over the one that is there.
+pub(super) fn save_tombstone(store: &mut SqliteStore, tombstone: &Tombstone) -> Result<(), StoreError> {
+    let deletion = RowState::uniform(ColumnState {
+        version: tombstone.version,
+        effective: None,
+        seq: tombstone.seq,
+        source: tombstone.source,
+        base: None,
+    });
+    let (deletion, state) = (encode(store, &deletion)?, encode(store, &tombstone.state)?);
+    let sql = "INSERT OR REPLACE INTO saddlebag_tombstone (table_number, uid, seq, deletion, state, old) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let failed = |error| engine("writing a deleted record", &error);
+    let old = encode_values(&tombstone.values);
+    let mut statement = store.connection.prepare_cached(sql).map_err(failed)?;
+    let seq = tombstone.seq.0.cast_signed();
+    statement.execute((tombstone.table, tombstone.uid.0, seq, deletion, state, old)).map_err(failed)?;
+    Ok(())
+}
+
+/// Takes away the tombstone of a record that lives again.
+pub(super) fn remove_tombstone(store: &SqliteStore, table: u32, uid: Uid) -> Result<(), StoreError> {
+    let failed = |error| engine("reviving a deleted record", &error);
+    let sql = "DELETE FROM saddlebag_tombstone WHERE table_number = ?1 AND uid = ?2";
+    let mut statement = store.connection.prepare_cached(sql).map_err(failed)?;
+    statement.execute((table, uid.0)).map_err(failed)?;
+    Ok(())
+}

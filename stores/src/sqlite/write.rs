@@ -1,0 +1,153 @@
+//! Writing rows: one prepared statement for each set of columns.
+
+use rusqlite::{ErrorCode, ToSql, params_from_iter};
+use saddlebag_formats::Value;
+
+use super::sql::{marks, quote};
+use super::states::{self, Stored};
+use super::values::{Parameter, from_sql};
+use super::{SqliteStore, engine};
+use crate::error::StoreError;
+use crate::record::{Key, Refusal, RowWrite, Tombstone};
+use crate::tracking::{KeyGiver, TrackedTable};
+
+/// Writes rows and their states.
+pub(super) fn write(
+    store: &mut SqliteStore,
+    table: &TrackedTable,
+    rows: &[RowWrite],
+) -> Result<Vec<Result<Key, Refusal>>, StoreError> {
+    rows.iter().map(|row| write_one(store, table, row)).collect()
+}
+
+fn write_one(store: &mut SqliteStore, table: &TrackedTable, row: &RowWrite) -> Result<Result<Key, Refusal>, StoreError> {
+    let written = match &row.key {
+        Some(key) => update(store, table, key, &row.values)?,
+        None => insert(store, table, &row.values)?,
+    };
+    let key = match written {
+        Ok(key) => key,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    if row.key.as_ref().is_some_and(|before| *before != key) {
+        states::remove(store, table, row.key.as_ref().unwrap_or(&key))?;
+    }
+    let stored = Stored { uid: row.uid, hash: row.hash, home: false, state: row.state.clone() };
+    states::save(store, table, &key, &stored)?;
+    if row.key.is_none() {
+        states::remove_tombstone(store, table.number, row.uid)?;
+    }
+    Ok(Ok(key))
+}
+
+fn insert(
+    store: &SqliteStore,
+    table: &TrackedTable,
+    values: &[(usize, Value)],
+) -> Result<Result<Key, Refusal>, StoreError> {
+    let name = quote(&table.name);
+    let mut columns: Vec<String> = values.iter().map(|(index, _)| quote(&table.columns[*index].name)).collect();
+    let mut given: Vec<&Value> = values.iter().map(|(_, value)| value).collect();
+    let next = match table.key.as_slice() {
+        [part] if part.given_by == KeyGiver::Next => Some(next_key(store, &name, &quote(&part.name))?),
+        _ => None,
+    };
+    if let Some(next) = &next {
+        columns.push(quote(&table.key[0].name));
+        given.push(next);
+    }
+    let sql = if columns.is_empty() {
+        format!("INSERT INTO {name} DEFAULT VALUES")
+    } else {
+        format!("INSERT INTO {name} ({}) VALUES ({})", columns.join(", "), marks(columns.len()))
+    };
+    if let Err(refusal) = execute(store, &sql, &given)? {
+        return Ok(Err(refusal));
+    }
+    let part = |part: &crate::tracking::KeyColumn| match part.given_by {
+        KeyGiver::Database => Some(Value::Integer(store.connection.last_insert_rowid())),
+        KeyGiver::Next => next.clone(),
+        KeyGiver::Record => given_value(table, values, &part.name),
+    };
+    Ok(match table.key.iter().map(part).collect::<Option<Vec<_>>>() {
+        Some(key) => Ok(Key(key)),
+        None => Err(Refusal { reason: format!("the record comes without its key in `{}`", table.name) }),
+    })
+}
+
+fn given_value(table: &TrackedTable, values: &[(usize, Value)], name: &str) -> Option<Value> {
+    let value = values.iter().find(|(index, _)| table.columns[*index].name == name);
+    value.map(|(_, value)| value.clone()).filter(|value| !value.is_null())
+}
+
+fn next_key(store: &SqliteStore, table: &str, column: &str) -> Result<Value, StoreError> {
+    let sql = format!("SELECT COALESCE(max({column}), 0) + 1 FROM {table}");
+    let failed = |error| engine("choosing a key", &error);
+    let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
+    statement.query_row([], |row| row.get_ref(0).map(from_sql)).map_err(failed)
+}
+
+fn update(
+    store: &SqliteStore,
+    table: &TrackedTable,
+    key: &Key,
+    values: &[(usize, Value)],
+) -> Result<Result<Key, Refusal>, StoreError> {
+    if values.is_empty() {
+        return Ok(Ok(key.clone()));
+    }
+    let set = |(at, (index, _)): (usize, &(usize, Value))| format!("{} = ?{}", quote(&table.columns[*index].name), at + 1);
+    let sets: Vec<_> = values.iter().enumerate().map(set).collect();
+    let equal = |(at, part): (usize, &crate::tracking::KeyColumn)| format!("{} = ?{}", quote(&part.name), values.len() + at + 1);
+    let condition: Vec<_> = table.key.iter().enumerate().map(equal).collect();
+    let sql = format!("UPDATE {} SET {} WHERE {}", quote(&table.name), sets.join(", "), condition.join(" AND "));
+    let given: Vec<&Value> = values.iter().map(|(_, value)| value).chain(&key.0).collect();
+    if let Err(refusal) = execute(store, &sql, &given)? {
+        return Ok(Err(refusal));
+    }
+    let part = |(at, part): (usize, &crate::tracking::KeyColumn)| match part.given_by {
+        KeyGiver::Record => given_value(table, values, &part.name).unwrap_or_else(|| key.0[at].clone()),
+        KeyGiver::Database | KeyGiver::Next => key.0[at].clone(),
+    };
+    Ok(Ok(Key(table.key.iter().enumerate().map(part).collect())))
+}
+
+/// Deletes rows and their states and leaves tombstones.
+pub(super) fn delete(
+    store: &mut SqliteStore,
+    table: &TrackedTable,
+    rows: &[(Key, Tombstone)],
+) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+    let equal = |(at, part): (usize, &crate::tracking::KeyColumn)| format!("{} = ?{}", quote(&part.name), at + 1);
+    let condition: Vec<_> = table.key.iter().enumerate().map(equal).collect();
+    let sql = format!("DELETE FROM {} WHERE {}", quote(&table.name), condition.join(" AND "));
+    let mut outcomes = Vec::with_capacity(rows.len());
+    for (key, tombstone) in rows {
+        let outcome = execute(store, &sql, &key.0.iter().collect::<Vec<_>>())?;
+        if outcome.is_ok() {
+            states::remove(store, table, key)?;
+            states::save_tombstone(store, tombstone)?;
+        }
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
+}
+
+/// Runs one statement. SQLite undoes a refused statement by itself and leaves the transaction open.
+fn execute(store: &SqliteStore, sql: &str, values: &[&Value]) -> Result<Result<(), Refusal>, StoreError> {
+    let failed = |error| engine("writing a row", &error);
+    let mut statement = store.connection.prepare_cached(sql).map_err(failed)?;
+    let parameters: Vec<Parameter<'_>> = values.iter().map(|value| Parameter(value)).collect();
+    let outcome = statement.execute(params_from_iter(parameters.iter().map(|p| p as &dyn ToSql)));
+    match outcome {
+        Ok(_) => Ok(Ok(())),
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig)
+                if !store.connection.is_autocommit() =>
+            {
+                Ok(Err(Refusal { reason: error.to_string() }))
+            }
+            _ => Err(engine("writing a row", &error)),
+        },
+    }
+}

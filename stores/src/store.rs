@@ -1,0 +1,335 @@
+//! The verbs that every database engine must do well, in bulk.
+
+use std::collections::HashMap;
+
+use saddlebag_formats::ambient::Entropy;
+use saddlebag_formats::{BundleNumber, LinkId, NodeId, Seq, TimeMs, Uid, Writer};
+
+use crate::error::StoreError;
+use crate::ledger::{Conflict, Held, Link, LinkCounts, PeerRole, StoredReceipt};
+use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
+use crate::schema::Schema;
+use crate::tracking::{TrackedTable, Tracking};
+
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// One snapshot to read; the application may go on writing.
+    Read,
+    /// The database's write lock.
+    Write,
+}
+
+/// This node in its present epoch, as absorb needs it.
+#[derive(Debug, Clone, Copy)]
+pub struct AbsorbContext {
+    /// Who writes here.
+    pub writer: Writer,
+    /// How far the central has acknowledged this node's feed.
+    pub acknowledged: Seq,
+    /// The link to the central, if there is one.
+    pub uplink: Option<LinkId>,
+}
+
+impl AbsorbContext {
+    /// What absorb needs to know of these links.
+    #[must_use]
+    pub fn of(writer: Writer, links: &[Link]) -> Self {
+        let uplink = links.iter().find(|link| link.role == PeerRole::Central);
+        Self {
+            writer,
+            acknowledged: uplink.map_or(Seq(0), |link| link.acknowledged_upto(writer.epoch)),
+            uplink: uplink.map(|link| link.id),
+        }
+    }
+}
+
+/// The application's database, with what saddlebag keeps in it.
+///
+/// Verbs that read or write need [`Store::begin`] first; a store that is dropped in a transaction rolls back.
+pub trait Store {
+    /// Reads the application's schema.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn schema(&mut self) -> Result<Schema, StoreError>;
+
+    /// Makes saddlebag's tables and triggers for `tracking`, or brings them in line with it, and remembers it.
+    /// Needs a write transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn install(&mut self, tracking: &Tracking) -> Result<(), StoreError>;
+
+    /// What is tracked, as [`Store::install`] last left it: names, with their lasting numbers and ids.
+    ///
+    /// # Errors
+    /// [`StoreError::NotSetUp`], or the engine's.
+    fn installed(&mut self) -> Result<Option<crate::tracking::Numbering>, StoreError>;
+
+    /// Works on these tables from now on.
+    fn use_tracking(&mut self, tracking: Tracking);
+
+    /// The tables that are worked on.
+    fn tracking(&self) -> &Tracking;
+
+    /// Removes every trigger and table of saddlebag. Needs a write transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn uninstall(&mut self) -> Result<(), StoreError>;
+
+    /// Triggers that should be there and are not, or differ from what setup makes.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn missing_triggers(&mut self) -> Result<Vec<String>, StoreError>;
+
+    /// Makes missing triggers again. Needs a write transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn restore_triggers(&mut self) -> Result<(), StoreError>;
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`], or the engine's.
+    fn begin(&mut self, access: Access) -> Result<(), StoreError>;
+
+    /// Ends the transaction: all of it stands.
+    ///
+    /// # Errors
+    /// The engine's; then nothing of it stands.
+    fn commit(&mut self) -> Result<(), StoreError>;
+
+    /// Ends the transaction: nothing of it stands.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn rollback(&mut self) -> Result<(), StoreError>;
+
+    /// Marks a point to come back to within the transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn savepoint(&mut self) -> Result<(), StoreError>;
+
+    /// Undoes all since [`Store::savepoint`], which stays.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn rollback_to_savepoint(&mut self) -> Result<(), StoreError>;
+
+    /// A setting of saddlebag's own.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Writes a setting of saddlebag's own.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn set_setting(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError>;
+
+    /// Whether the application has written something that is not absorbed yet, as this transaction sees it.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn journal_rows(&mut self) -> Result<u64, StoreError>;
+
+    /// Puts up to `limit` rows of `table` that have no row state into the journal, as found by setup (time 0),
+    /// and says how many. Needs a write transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn journal_existing(&mut self, table: u32, limit: u64) -> Result<u64, StoreError>;
+
+    /// Folds the journal into the row states. Needs a write transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn absorb(&mut self, context: &AbsorbContext, entropy: &mut dyn Entropy) -> Result<Absorbed, StoreError>;
+
+    /// The last place given in this node's feed.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn last_seq(&mut self) -> Result<Seq, StoreError>;
+
+    /// Gives the next place in this node's feed. Needs a write transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn next_seq(&mut self) -> Result<Seq, StoreError>;
+
+    /// The place of the `limit`-th record after `after`, if there are more than `limit`.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn feed_cut(&mut self, after: Seq, limit: u64) -> Result<Option<Seq>, StoreError>;
+
+    /// Live records of a table with a column that changed in `(after, upto]`, and perhaps some whose columns changed
+    /// before and after it, in the order of the feed.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn feed(&mut self, table: &TrackedTable, after: Seq, upto: Seq) -> Result<Vec<Record>, StoreError>;
+
+    /// Deleted records of a table that changed in `(after, upto]`, in the order of the feed.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn deleted(&mut self, table: &TrackedTable, after: Seq, upto: Seq) -> Result<Vec<Tombstone>, StoreError>;
+
+    /// How many records changed after `after`.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn feed_length(&mut self, after: Seq) -> Result<u64, StoreError>;
+
+    /// What this node has under each of `uids`; those that it has never seen are left out.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn records(&mut self, table: &TrackedTable, uids: &[Uid]) -> Result<HashMap<Uid, Known>, StoreError>;
+
+    /// The keys of those of `uids` that are live.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn keys(&mut self, table: &TrackedTable, uids: &[Uid]) -> Result<HashMap<Uid, Key>, StoreError>;
+
+    /// Writes rows and their states; a row that the database refuses is left as it was.
+    ///
+    /// # Errors
+    /// The engine's, for what is no refusal of a row.
+    fn write(&mut self, table: &TrackedTable, rows: &[RowWrite]) -> Result<Vec<Result<Key, Refusal>>, StoreError>;
+
+    /// Deletes rows and their states and leaves tombstones.
+    ///
+    /// # Errors
+    /// The engine's, for what is no refusal of a row.
+    fn delete(&mut self, table: &TrackedTable, rows: &[(Key, Tombstone)]) -> Result<Vec<Result<(), Refusal>>, StoreError>;
+
+    /// Writes row states and hashes, and leaves the rows as they are.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn save_states(&mut self, table: &TrackedTable, records: &[Record]) -> Result<(), StoreError>;
+
+    /// Writes tombstones, over those that are there.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn save_tombstones(&mut self, tombstones: &[Tombstone]) -> Result<(), StoreError>;
+
+    /// Which rows refer to these records.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn referrers(&mut self, table: &TrackedTable, keys: &[Key]) -> Result<Vec<Vec<Referrer>>, StoreError>;
+
+    /// All links.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn links(&mut self) -> Result<Vec<Link>, StoreError>;
+
+    /// Adds a link and gives it a number.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn add_link(&mut self, link: &Link) -> Result<LinkId, StoreError>;
+
+    /// Writes a link over the one with its number.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn save_link(&mut self, link: &Link) -> Result<(), StoreError>;
+
+    /// All held changes, of one link or of all.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn held(&mut self, link: Option<LinkId>) -> Result<Vec<Held>, StoreError>;
+
+    /// Keeps a change, in place of what is held of that record over that link.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn save_held(&mut self, held: &Held) -> Result<(), StoreError>;
+
+    /// Lets go of what is held of a record over a link.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn drop_held(&mut self, link: LinkId, table: &str, uid: Uid) -> Result<(), StoreError>;
+
+    /// Keeps both sides of a conflict; says whether it is a new one.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn add_conflict(&mut self, conflict: &Conflict) -> Result<bool, StoreError>;
+
+    /// All conflicts, oldest first.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn conflicts(&mut self) -> Result<Vec<Conflict>, StoreError>;
+
+    /// How much is held and in conflict on a link.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn counts(&mut self, link: LinkId) -> Result<LinkCounts, StoreError>;
+
+    /// Puts a receipt out for a link, in place of one about the same record and column.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn add_receipt(&mut self, receipt: &StoredReceipt) -> Result<(), StoreError>;
+
+    /// Receipts to be sent over a link.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn receipts_to_send(&mut self, link: LinkId) -> Result<Vec<StoredReceipt>, StoreError>;
+
+    /// Whether some receipt for a link has not been in any bundle.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn has_new_receipts(&mut self, link: LinkId) -> Result<bool, StoreError>;
+
+    /// Notes that bundle `number` carries all receipts that a link has.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn receipts_carried(&mut self, link: LinkId, number: BundleNumber) -> Result<(), StoreError>;
+
+    /// Lets go of the receipts that a bundle up to `number` carried.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn receipts_arrived(&mut self, link: LinkId, number: BundleNumber) -> Result<(), StoreError>;
+
+    /// Keeps what the other end of a link says became of a change of this node.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn save_received_receipt(&mut self, receipt: &StoredReceipt, at: TimeMs) -> Result<(), StoreError>;
+
+    /// What the other ends say became of changes of this node.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn received_receipts(&mut self) -> Result<Vec<StoredReceipt>, StoreError>;
+
+    /// The writers that versions here name, by node.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn writers(&mut self) -> Result<Vec<NodeId>, StoreError>;
+}

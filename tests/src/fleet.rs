@@ -1,0 +1,367 @@
+//! A central and its satellites in one process, on real SQLite files, with clocks and randomness of the test's own.
+//!
+//! Bundles are handed over as bytes: the test decides which arrive, when, how often and in which order.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use rusqlite::Connection;
+use saddlebag_bundler::{ExportResult, Exported, Exporter};
+use saddlebag_formats::ambient::{Clock, Entropy};
+use saddlebag_formats::{Epoch, LinkId, NodeId, NodeName, Seq, TimeMs, Uid, Value, Version};
+use saddlebag_importer::{Applied, ImportError, Importer};
+use saddlebag_keys::card::{Card, CardDeployment};
+use saddlebag_keys::deployment::{DeploymentKey, ListedNode, NodeList, Role};
+use saddlebag_keys::node_keys::NodeKeys;
+use saddlebag_keys::this_node::ThisNode;
+use saddlebag_stores::config::TablesConfig;
+use saddlebag_stores::ledger::{Link, PeerRole};
+use saddlebag_stores::sqlite::SqliteStore;
+use saddlebag_stores::store::AbsorbContext;
+use saddlebag_stores::tracking::{Numbering, Tracking};
+use saddlebag_stores::{Access, Store};
+
+/// A clock that the test sets.
+#[derive(Debug, Clone, Default)]
+pub struct TestClock(pub Rc<Cell<i64>>);
+
+impl Clock for TestClock {
+    fn now(&self) -> TimeMs {
+        TimeMs(self.0.get())
+    }
+}
+
+/// Random bytes from a seed (splitmix64).
+#[derive(Debug, Clone)]
+pub struct TestEntropy(pub u64);
+
+impl TestEntropy {
+    /// The next 64 bits.
+    pub fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next_u64() % bound as u64).unwrap()
+    }
+}
+
+impl Entropy for TestEntropy {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            *byte = self.next_u64().to_le_bytes()[0];
+        }
+    }
+}
+
+/// One node: its application's connection and saddlebag's own.
+pub struct FleetNode {
+    /// The application's own connection to the database.
+    pub app: Connection,
+    /// Saddlebag's.
+    pub store: SqliteStore,
+    /// Its keys.
+    pub keys: NodeKeys,
+    /// Who it is.
+    pub me: ThisNode,
+    /// Its clock.
+    pub clock: TestClock,
+    /// Its randomness.
+    pub entropy: TestEntropy,
+    /// Records in a bundle at most.
+    pub records_per_bundle: usize,
+    /// Where its database lies.
+    pub database: PathBuf,
+    folder: PathBuf,
+}
+
+impl std::fmt::Debug for FleetNode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FleetNode").field("me", &self.me).finish_non_exhaustive()
+    }
+}
+
+/// A deployment: the first node is the central of all others.
+#[derive(Debug)]
+pub struct Fleet {
+    /// All nodes.
+    pub nodes: Vec<FleetNode>,
+    _folder: tempfile::TempDir,
+}
+
+/// What a fleet is made of.
+#[derive(Debug, Clone)]
+pub struct FleetPlan<'a> {
+    /// The node's names, the central's first.
+    pub names: &'a [&'a str],
+    /// `[TABLE]` sections as in `saddlebag.toml`, without `tables.`.
+    pub tables: &'a str,
+    /// The seed of keys and ids.
+    pub seed: u64,
+}
+
+/// A folder for a test's files, in memory where the system has such a place.
+#[must_use]
+pub fn temporary_folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
+impl Fleet {
+    /// Makes the nodes, sets up their databases and links them. `schema` makes the application's database of the
+    /// node with that index.
+    #[must_use]
+    pub fn new(plan: &FleetPlan<'_>, schema: impl Fn(usize, &mut Connection)) -> Self {
+        let folder = temporary_folder();
+        let mut entropy = TestEntropy(plan.seed);
+        let deployment = DeploymentKey::generate(&mut entropy);
+        let mut nodes: Vec<FleetNode> = Vec::new();
+        for (index, name) in plan.names.iter().enumerate() {
+            let node = FleetNode::new(folder.path(), name, plan, &deployment, &mut entropy, |connection| {
+                schema(index, connection);
+            });
+            nodes.push(node);
+        }
+        let mut fleet = Self { nodes, _folder: folder };
+        fleet.link_all(&deployment);
+        fleet
+    }
+
+    fn link_all(&mut self, deployment: &DeploymentKey) {
+        let listed = |node: &FleetNode, role, central| ListedNode {
+            name: node.me.name.clone(),
+            id: node.me.id,
+            role,
+            signing: node.keys.signing.public(),
+            sealing: node.keys.sealing.recipient(),
+            central,
+            revoked: None,
+        };
+        let central = listed(&self.nodes[0], Role::Central, None);
+        let mut list = NodeList::first(deployment.id(), central.clone()).unwrap();
+        for node in &self.nodes[1..] {
+            list = list.with_node(listed(node, Role::Satellite, Some(central.id))).unwrap();
+        }
+        let nodes = deployment.sign(list).unwrap();
+        let card_deployment = CardDeployment { key: deployment.public(), nodes: nodes.clone() };
+        let central_card = Card::central(&central, card_deployment, TimeMs(0)).sign(&self.nodes[0].keys.signing).unwrap();
+        let cards: Vec<(NodeId, String, Vec<u8>)> = self.nodes[1..]
+            .iter()
+            .map(|node| {
+                let card = Card::satellite(node.me.name.clone(), node.me.id, &node.keys, TimeMs(0));
+                (node.me.id, node.me.name.to_string(), card.sign(&node.keys.signing).unwrap())
+            })
+            .collect();
+        let (central_id, central_name) = (self.nodes[0].me.id, self.nodes[0].me.name.to_string());
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            node.store.begin(Access::Write).unwrap();
+            node.store.set_setting("deployment_key", deployment.public().as_bytes()).unwrap();
+            node.store.set_setting("nodes", nodes.as_bytes()).unwrap();
+            let number = nodes.list().number();
+            if index == 0 {
+                for (peer, name, card) in &cards {
+                    node.store.add_link(&link(*peer, name, PeerRole::Satellite, card, number)).unwrap();
+                }
+            } else {
+                let new = link(central_id, &central_name, PeerRole::Central, &central_card, number);
+                node.store.add_link(&new).unwrap();
+            }
+            node.store.commit().unwrap();
+        }
+    }
+
+    /// Takes the bundles of `from` for `to` over to `to`.
+    pub fn carry(&mut self, from: usize, to: usize) {
+        for bundle in self.export(from, to) {
+            let _applied = self.nodes[to].import(&bundle).unwrap();
+        }
+    }
+
+    /// The bundles that `from` has for `to` now.
+    pub fn export(&mut self, from: usize, to: usize) -> Vec<Vec<u8>> {
+        let peer = self.nodes[to].me.id;
+        let exported = self.nodes[from].export_to(peer);
+        exported.bundles.iter().map(|bundle| std::fs::read(&bundle.path).unwrap()).collect()
+    }
+
+    /// Rounds of everybody with everybody until nobody has anything new to say. Panics if that never happens.
+    pub fn settle(&mut self) {
+        for _ in 0..20 {
+            let mut quiet = true;
+            for satellite in 1..self.nodes.len() {
+                quiet &= !self.hand_over(satellite, 0);
+                quiet &= !self.hand_over(0, satellite);
+            }
+            if quiet {
+                return;
+            }
+        }
+        panic!("the fleet never comes to rest");
+    }
+
+    /// Like [`Fleet::carry`]; says whether anything new was said.
+    fn hand_over(&mut self, from: usize, to: usize) -> bool {
+        let peer = self.nodes[to].me.id;
+        let exported = self.nodes[from].export_to(peer);
+        for bundle in &exported.bundles {
+            let bytes = std::fs::read(&bundle.path).unwrap();
+            let _applied = self.nodes[to].import(&bytes).unwrap();
+        }
+        exported.result == ExportResult::Written
+    }
+}
+
+fn link(peer: NodeId, name: &str, role: PeerRole, card: &[u8], nodes_known: u64) -> Link {
+    Link {
+        id: LinkId(0),
+        peer,
+        name: name.to_owned(),
+        role,
+        card: card.to_vec(),
+        sent: None,
+        acknowledged: None,
+        applied: None,
+        owes_acknowledgement: false,
+        nodes_known,
+        last_contact: None,
+        health: None,
+    }
+}
+
+impl FleetNode {
+    fn new(
+        folder: &Path,
+        name: &str,
+        plan: &FleetPlan<'_>,
+        deployment: &DeploymentKey,
+        entropy: &mut TestEntropy,
+        schema: impl FnOnce(&mut Connection),
+    ) -> Self {
+        let folder = folder.join(name);
+        std::fs::create_dir_all(folder.join("outbox")).unwrap();
+        let database = folder.join("app.db");
+        let mut app = Connection::open(&database).unwrap();
+        app.pragma_update(None, "foreign_keys", true).unwrap();
+        schema(&mut app);
+        let keys = NodeKeys::generate(entropy);
+        let me = ThisNode {
+            id: NodeId(entropy.bytes16()),
+            name: name.parse::<NodeName>().unwrap(),
+            deployment: deployment.id(),
+            epoch: Epoch::new(1, 7),
+        };
+        let store = SqliteStore::open(&database).unwrap();
+        let clock = TestClock::default();
+        clock.0.set(1_790_000_000_000);
+        let entropy = TestEntropy(entropy.next_u64());
+        let records_per_bundle = 100_000;
+        let mut node = Self { app, store, keys, me, clock, entropy, records_per_bundle, database, folder };
+        node.setup(plan.tables);
+        node
+    }
+
+    /// What `saddlebag setup` does.
+    fn setup(&mut self, tables: &str) {
+        let config: TablesConfig = toml::from_str(tables).unwrap();
+        let schema = self.store.schema().unwrap();
+        let tracking = Tracking::resolve(&config, &schema, &Numbering::default()).unwrap();
+        self.store.begin(Access::Write).unwrap();
+        self.store.install(&tracking).unwrap();
+        self.store.commit().unwrap();
+        self.store.use_tracking(tracking.clone());
+        for table in tracking.identity_order().unwrap() {
+            self.store.begin(Access::Write).unwrap();
+            let _rows = self.store.journal_existing(table.number, u64::MAX).unwrap();
+            let context = AbsorbContext::of(self.me.writer(), &[]);
+            let _absorbed = self.store.absorb(&context, &mut self.entropy).unwrap();
+            self.store.commit().unwrap();
+        }
+    }
+
+    /// Opens the database anew, as a program that was killed and started again does.
+    pub fn reopen(&mut self) {
+        let tracking = self.store.tracking().clone();
+        self.store = SqliteStore::open(&self.database).unwrap();
+        self.store.use_tracking(tracking);
+    }
+
+    /// Brings the outbox for a peer up to date.
+    pub fn export_to(&mut self, peer: NodeId) -> Exported {
+        self.store.begin(Access::Read).unwrap();
+        let links = self.store.links().unwrap();
+        self.store.rollback().unwrap();
+        let link = links.iter().find(|link| link.peer == peer).unwrap().id;
+        let mut exporter = Exporter {
+            store: &mut self.store,
+            keys: &self.keys,
+            me: &self.me,
+            outbox: &self.folder.join("outbox"),
+            high_water: &self.folder.join("high-water"),
+            records_per_bundle: self.records_per_bundle,
+            clock: &self.clock,
+            entropy: &mut self.entropy,
+        };
+        exporter.export(link, false).unwrap()
+    }
+
+    /// Takes in a bundle.
+    ///
+    /// # Errors
+    /// The importer's refusal.
+    pub fn import(&mut self, bundle: &[u8]) -> Result<Applied, ImportError> {
+        let Self { store, keys, me, clock, entropy, .. } = self;
+        Importer { store, keys, me, clock, entropy }.import(bundle, false)
+    }
+
+    /// The version and value of every shared column: by table, uid and column.
+    pub fn versions(&mut self) -> BTreeMap<(String, Uid, String), (Version, Value)> {
+        let tracking = self.store.tracking().clone();
+        self.store.begin(Access::Read).unwrap();
+        let mut versions = BTreeMap::new();
+        let last = self.store.last_seq().unwrap();
+        for table in &tracking.tables {
+            for record in self.store.feed(table, Seq(0), last).unwrap() {
+                for (column, value) in table.columns.iter().zip(record.values) {
+                    let spot = (table.name.clone(), record.uid, column.name.clone());
+                    versions.insert(spot, (record.state.of(column.id).version, value));
+                }
+            }
+        }
+        self.store.rollback().unwrap();
+        versions
+    }
+
+    /// Everything in the database but the order of saddlebag's own bookkeeping: one line for each row of each table.
+    #[must_use]
+    pub fn dump(&self) -> Vec<String> {
+        dump(&self.database)
+    }
+}
+
+/// One line for each row of each table of a database.
+#[must_use]
+pub fn dump(database: &Path) -> Vec<String> {
+    let connection = Connection::open(database).unwrap();
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+    let names: Vec<String> =
+        connection.prepare(sql).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let mut lines = Vec::new();
+    for name in names {
+        let mut statement = connection.prepare(&format!("SELECT * FROM \"{name}\"")).unwrap();
+        let columns = statement.column_count();
+        let mut rows = statement.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            let values: Vec<String> = (0..columns).map(|at| format!("{:?}", row.get_ref(at).unwrap())).collect();
+            lines.push(format!("{name}: {}", values.join(", ")));
+        }
+    }
+    lines.sort();
+    lines
+}

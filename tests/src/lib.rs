@@ -1,0 +1,10 @@
+//! What the tests of whole rounds share: real data, seeded work on it, fleets of nodes in one process, and
+//! comparisons that use neither saddlebag's code nor its tables.
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get ends the test")]
+
+pub mod fleet;
+pub mod meaning;
+pub mod skip;
+pub mod synthea;
+mod synthea_sheets;
+mod synthea_work;

@@ -1,0 +1,5 @@
+//! Whole rounds, promises, randomised fleets.
+#![expect(clippy::unwrap_used, reason = "what a test needs and does not get ends the test")]
+
+mod promises;
+mod random;
