@@ -33,7 +33,7 @@ mod split;
 mod table;
 mod table_description;
 mod uids;
-mod utc;
+pub mod utc;
 pub mod value;
 pub mod version;
 mod wire_value;

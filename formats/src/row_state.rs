@@ -94,6 +94,12 @@ impl RowState {
         self.columns.iter().map(|(_, state)| state.seq).fold(self.row.seq, Seq::max)
     }
 
+    /// The earliest place of any column.
+    #[must_use]
+    pub fn first_seq(&self) -> Seq {
+        self.columns.iter().map(|(_, state)| state.seq).fold(self.row.seq, Seq::min)
+    }
+
     /// The greatest version of any column.
     #[must_use]
     pub fn latest(&self) -> Version {

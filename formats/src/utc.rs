@@ -17,7 +17,8 @@ pub(crate) fn whole_second(time: TimeMs) -> TimeMs {
 }
 
 /// `2026-11-21T10:15:00Z`.
-pub(crate) fn format(time: TimeMs) -> String {
+#[must_use]
+pub fn format(time: TimeMs) -> String {
     let Civil { year, month, day, hour, minute, second } = civil(time);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }

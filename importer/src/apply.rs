@@ -209,7 +209,7 @@ impl Application<'_> {
             HeldKind::Parked => tally.parked += 1,
             HeldKind::Quarantined => tally.quarantined += 1,
         }
-        holding::keep(self.store, self.setting.link, incoming, kind, reason, self.now)
+        holding::keep(self.store, &self.setting, incoming, kind, reason, self.now)
     }
 
     fn settle(&mut self, incoming: &Incoming, tally: &mut Tally) -> Result<(), ImportError> {

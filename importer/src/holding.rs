@@ -2,12 +2,14 @@
 
 use saddlebag_formats::members::{decode_change, encode_change};
 use saddlebag_formats::members::{Outcome, Receipt};
-use saddlebag_formats::{LinkId, Seq, TimeMs, Uid};
+use saddlebag_formats::row_state_bytes::{decode_values, encode_values};
+use saddlebag_formats::{LinkId, Seq, TimeMs, Uid, Value};
 use saddlebag_stores::Store;
 use saddlebag_stores::ledger::{Held, HeldKind, StoredReceipt};
 
 use crate::error::ImportError;
 use crate::incoming::Incoming;
+use crate::merge::Setting;
 
 /// The held changes of a link.
 pub(crate) fn load(store: &mut dyn Store, link: LinkId) -> Result<Vec<Incoming>, ImportError> {
@@ -16,6 +18,12 @@ pub(crate) fn load(store: &mut dyn Store, link: LinkId) -> Result<Vec<Incoming>,
         let damaged = |reason: String| ImportError::Damaged { what: "a held change", reason };
         let (table, change) = decode_change(&held.change).map_err(|error| damaged(error.to_string()))?;
         let mut incoming = Incoming::new(&table, change, Seq(0)).ok_or_else(|| damaged("it is empty".to_owned()))?;
+        let known = decode_values(&held.known).map_err(|error| damaged(error.to_string()))?;
+        let seqs = known.iter().map(|(_, value)| match value {
+            Value::Integer(seq) => Seq(seq.cast_unsigned()),
+            _ => Seq(0),
+        });
+        incoming.set_known(&seqs.collect::<Vec<_>>());
         incoming.held_as = Some((held.kind, held.reason));
         changes.push(incoming);
     }
@@ -25,17 +33,29 @@ pub(crate) fn load(store: &mut dyn Store, link: LinkId) -> Result<Vec<Incoming>,
 /// Keeps a change, and tells its sender.
 pub(crate) fn keep(
     store: &mut dyn Store,
-    link: LinkId,
+    setting: &Setting,
     incoming: &Incoming,
     kind: HeldKind,
     reason: &str,
     now: TimeMs,
 ) -> Result<(), ImportError> {
+    let link = setting.link;
     let (table, change) = incoming.to_change();
     let change = encode_change(&table, &change)
         .map_err(|error| ImportError::Damaged { what: "a change to be held", reason: error.to_string() })?;
     let (table, uid) = (incoming.table.clone(), incoming.uid);
-    store.save_held(&Held { link, table: table.clone(), uid, kind, reason: reason.to_owned(), change, since: now })?;
+    let known = incoming.known(setting.acknowledged);
+    let known: Vec<_> = (0..).zip(known.iter().map(|seq| Value::Integer(seq.0.cast_signed()))).collect();
+    store.save_held(&Held {
+        link,
+        table: table.clone(),
+        uid,
+        kind,
+        reason: reason.to_owned(),
+        change,
+        known: encode_values(&known),
+        since: now,
+    })?;
     // What was told once is repeated until it arrives, and then no more.
     if incoming.held_as.as_ref().is_some_and(|(was, why)| *was == kind && why == reason) {
         return Ok(());

@@ -26,7 +26,7 @@ pub(crate) struct Incoming {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum IncomingAction {
     Write { whole: bool, columns: BTreeMap<String, IncomingColumn> },
-    Delete { version: Version, seen: SeenByName },
+    Delete { version: Version, seen: SeenByName, known: Option<Seq> },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +71,7 @@ impl Incoming {
                     return None;
                 }
                 let columns = seen.columns.iter().filter_map(|(index, seen)| Some((name(*index)?, *seen))).collect();
-                (IncomingAction::Delete { version, seen: SeenByName { row: seen.row, columns } }, seq)
+                (IncomingAction::Delete { version, seen: SeenByName { row: seen.row, columns }, known: None }, seq)
             }
         };
         Some(Self {
@@ -112,6 +112,29 @@ impl Incoming {
         replaced
     }
 
+    /// Notes how much of this node's feed the sender had applied, `acknowledged` where that came just now: for each
+    /// column in the order of [`Incoming::to_change`].
+    pub(crate) fn known(&self, acknowledged: Seq) -> Vec<Seq> {
+        match &self.action {
+            IncomingAction::Write { columns, .. } => {
+                columns.values().map(|column| column.new.known.unwrap_or(acknowledged)).collect()
+            }
+            IncomingAction::Delete { known, .. } => vec![known.unwrap_or(acknowledged)],
+        }
+    }
+
+    /// Takes back what [`Incoming::known`] noted.
+    pub(crate) fn set_known(&mut self, noted: &[Seq]) {
+        match &mut self.action {
+            IncomingAction::Write { columns, .. } => {
+                for (column, seq) in columns.values_mut().zip(noted) {
+                    column.new.known = Some(*seq);
+                }
+            }
+            IncomingAction::Delete { known, .. } => *known = noted.first().copied(),
+        }
+    }
+
     /// The change in the form in which it is kept.
     pub(crate) fn to_change(&self) -> (TableDescription, RecordChange) {
         let mut description =
@@ -133,7 +156,7 @@ impl Incoming {
                 }
                 Action::Write { whole: *whole, columns: changes }
             }
-            IncomingAction::Delete { version, seen } => {
+            IncomingAction::Delete { version, seen, .. } => {
                 let mut columns = Vec::with_capacity(seen.columns.len());
                 for ((name, known), index) in seen.columns.iter().zip(0..) {
                     description.columns.push(ColumnDescription { name: name.clone(), references: None });
@@ -153,6 +176,7 @@ fn incoming_column(column: ColumnChange, described: &ColumnDescription) -> Incom
             version: column.version,
             base: column.base,
             effective: column.effective,
+            known: None,
         },
         references: described.references.clone(),
         seq: column.seq,

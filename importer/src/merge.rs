@@ -39,6 +39,9 @@ pub struct New {
     pub base: Option<Version>,
     /// The time that counts, where it is not the version's own.
     pub effective: Option<TimeMs>,
+    /// For a value that was held: how much of this node's feed its sender had applied when it wrote it. None for one
+    /// that came just now, whose bundle acknowledges just that.
+    pub known: Option<Seq>,
 }
 
 /// A column's value as it stands here.
@@ -76,8 +79,11 @@ pub fn merge(setting: &Setting, new: &New, local: Local<'_>) -> Outcome {
     if new.version == local.state.version {
         return Outcome::Same;
     }
+    // What was written here after a held value's sender last heard of this node has been, or will be, decided
+    // elsewhere: an acknowledgement that came since says nothing of the held value.
+    let acknowledged = setting.acknowledged.min(new.known.unwrap_or(setting.acknowledged));
     match setting.side {
-        Side::Satellite if is_unacknowledged(local.state, setting.uplink, setting.acknowledged) => Outcome::Kept,
+        Side::Satellite if is_unacknowledged(local.state, setting.uplink, acknowledged) => Outcome::Kept,
         Side::Satellite => Outcome::Taken,
         Side::Central => decide(setting, new, local),
     }
@@ -116,7 +122,9 @@ pub fn taken(setting: &Setting, new: &New, local: Option<&ColumnState>, seq: Seq
         }
         _ => None,
     };
-    ColumnState { version: new.version, effective: new.effective, seq, source: Some(setting.link), base }
+    // A satellite may have gone on since it sent what was held: it is told what stands.
+    let source = Some(setting.link).filter(|_| setting.side == Side::Satellite || new.known.is_none());
+    ColumnState { version: new.version, effective: new.effective, seq, source, base }
 }
 
 /// What is known of a column whose value stands and must reach the link that sent another one.
@@ -152,7 +160,7 @@ mod tests {
     }
 
     fn new(value: i64, version: Version, base: Option<Version>) -> New {
-        New { value: Value::Integer(value), version, base, effective: None }
+        New { value: Value::Integer(value), version, base, effective: None, known: None }
     }
 
     fn central() -> Setting {
@@ -222,6 +230,22 @@ mod tests {
         assert_eq!(outcome(&satellite(7), &new, 1, &mine), Outcome::Taken);
         let from_central = state(version(10, 9), Some(1), 7);
         assert_eq!(outcome(&satellite(6), &new, 1, &from_central), Outcome::Taken);
+    }
+
+    #[test]
+    fn a_held_value_does_not_overwrite_what_its_central_had_not_seen() {
+        let mine = state(version(10, 1), None, 7);
+        let held = New { known: Some(Seq(5)), ..new(2, version(5, 2), None) };
+        assert_eq!(outcome(&satellite(7), &held, 1, &mine), Outcome::Kept);
+        let later = New { known: Some(Seq(7)), ..held };
+        assert_eq!(outcome(&satellite(9), &later, 1, &mine), Outcome::Taken);
+    }
+
+    #[test]
+    fn what_a_central_takes_from_what_was_held_goes_to_all() {
+        let held = New { known: Some(Seq(5)), ..new(2, version(5, 2), None) };
+        assert_eq!(taken(&central(), &held, None, Seq(9)).source, None);
+        assert_eq!(taken(&central(), &New { known: None, ..held }, None, Seq(9)).source, Some(LinkId(1)));
     }
 
     #[test]

@@ -94,8 +94,8 @@ impl Planner<'_> {
             (IncomingAction::Write { whole: false, .. }, None) => {
                 quarantine("this changes a record that this node has never had".to_owned())
             }
-            (IncomingAction::Delete { version, seen }, Some(Known::Live(record))) => {
-                self.delete(cause, table, record, *version, seen)
+            (IncomingAction::Delete { version, seen, known }, Some(Known::Live(record))) => {
+                self.delete(cause, table, record, (*version, *known), seen)
             }
             (IncomingAction::Delete { .. }, _) => Planned::Nothing,
         }
@@ -303,12 +303,20 @@ impl Planner<'_> {
         hash(table, write.uid, &(0..table.columns.len()).map(value).collect::<Vec<_>>())
     }
 
-    fn delete(&self, cause: usize, table: &TrackedTable, record: &Record, version: Version, seen: &SeenByName) -> Planned {
+    fn delete(
+        &self,
+        cause: usize,
+        table: &TrackedTable,
+        record: &Record,
+        (version, known): (Version, Option<Seq>),
+        seen: &SeenByName,
+    ) -> Planned {
         let deletion = Box::new(Deletion { cause, record: record.clone(), version });
         let Setting { side, link, uplink, acknowledged } = self.setting;
         let states = || table.columns.iter().map(|column| (column, record.state.of(column.id)));
         if side == Side::Satellite {
             // A record with an edit that the central has not seen stands until the central has.
+            let acknowledged = acknowledged.min(known.unwrap_or(acknowledged));
             let edited = states().any(|(_, state)| is_unacknowledged(state, uplink, acknowledged));
             return if edited { Planned::Nothing } else { Planned::Delete(deletion) };
         }

@@ -92,6 +92,8 @@ pub struct Held {
     pub reason: String,
     /// The change in its own encoding.
     pub change: Vec<u8>,
+    /// How much of this node's feed the sender had applied, by column; in its own encoding.
+    pub known: Vec<u8>,
     /// When it was first held.
     pub since: TimeMs,
 }

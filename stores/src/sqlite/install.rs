@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS saddlebag_link (
     owes_acknowledgement INTEGER NOT NULL, nodes_known INTEGER NOT NULL, last_contact INTEGER, health BLOB);
 CREATE TABLE IF NOT EXISTS saddlebag_held (
     link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL,
-    change BLOB NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (link, table_name, uid)) WITHOUT ROWID;
+    change BLOB NOT NULL, known BLOB NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (link, table_name, uid)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS saddlebag_conflict (
     id INTEGER PRIMARY KEY, link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, column_name TEXT,
     kind TEXT NOT NULL, winner_value BLOB, winner_time INTEGER NOT NULL, winner_writer INTEGER NOT NULL,

@@ -19,7 +19,7 @@ fn write_failed(error: rusqlite::Error) -> StoreError {
 }
 
 pub(super) fn held(connection: &Connection, link: Option<LinkId>) -> Result<Vec<Held>, StoreError> {
-    let sql = "SELECT link, table_name, uid, kind, reason, change, since FROM saddlebag_held \
+    let sql = "SELECT link, table_name, uid, kind, reason, change, since, known FROM saddlebag_held \
                WHERE ?1 IS NULL OR link = ?1 ORDER BY since, link, table_name, uid";
     let mut statement = connection.prepare_cached(sql).map_err(read_failed)?;
     let rows = statement.query_map([link.map(|link| link.0)], |row| {
@@ -32,6 +32,7 @@ pub(super) fn held(connection: &Connection, link: Option<LinkId>) -> Result<Vec<
             reason: row.get(4)?,
             change: row.get(5)?,
             since: TimeMs(row.get(6)?),
+            known: row.get(7)?,
         })
     });
     rows.map_err(read_failed)?.collect::<rusqlite::Result<_>>().map_err(read_failed)
@@ -43,10 +44,11 @@ pub(super) fn save_held(connection: &Connection, held: &Held) -> Result<(), Stor
         HeldKind::Quarantined => "quarantined",
     };
     // What was held before keeps its date: people ask since when.
-    let sql = "INSERT OR REPLACE INTO saddlebag_held (link, table_name, uid, kind, reason, change, since) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, \
-               COALESCE((SELECT since FROM saddlebag_held WHERE link = ?1 AND table_name = ?2 AND uid = ?3), ?7))";
-    let parameters = params![held.link.0, held.table, held.uid.0, kind, held.reason, held.change, held.since.0];
+    let sql = "INSERT OR REPLACE INTO saddlebag_held (link, table_name, uid, kind, reason, change, known, since) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
+               COALESCE((SELECT since FROM saddlebag_held WHERE link = ?1 AND table_name = ?2 AND uid = ?3), ?8))";
+    let (link, uid, since) = (held.link.0, held.uid.0, held.since.0);
+    let parameters = params![link, held.table, uid, kind, held.reason, held.change, held.known, since];
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute(parameters)).map_err(write_failed)?;
     Ok(())
 }
