@@ -126,8 +126,8 @@ pub enum HeadRefusal {
     /// For somebody else; it is left alone.
     #[error("this bundle from {from} is for another node, {to}")]
     OtherReceiver {
-        /// The sender, by the name it has here.
-        from: NodeName,
+        /// The sender, by the name it has here, or by its id.
+        from: String,
         /// For whom it is.
         to: NodeId,
     },
@@ -176,7 +176,13 @@ pub fn verify_head(
         });
     }
     let peer = peer_of(header.from, header.key).filter(|peer| peer.id == header.from);
-    let sender = peer.ok_or(HeadRefusal::UnknownSender { from: header.from })?;
+    let Some(sender) = peer else {
+        // A stick carries what is not for us, from nodes that we need not know.
+        return Err(match me {
+            Some(me) if header.to != me => HeadRefusal::OtherReceiver { from: header.from.to_string(), to: header.to },
+            _ => HeadRefusal::UnknownSender { from: header.from },
+        });
+    };
     let from = || sender.name.clone();
     if sender.signing.key_id() != header.key {
         return Err(HeadRefusal::OtherKey {
@@ -199,7 +205,7 @@ pub fn verify_head(
     }
     match me {
         Some(me) if header.to != me => Err(HeadRefusal::OtherReceiver {
-            from: from(),
+            from: sender.name.to_string(),
             to: header.to,
         }),
         _ => Ok(Verified {

@@ -80,6 +80,11 @@ impl SqliteStore {
         })
     }
 
+    /// Lets the database grow to so many pages and no further, as a full disk does: for tests.
+    pub fn limit_pages(&mut self, pages: i64) {
+        let _granted = self.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+    }
+
     fn execute(&self, action: &str, sql: &str) -> Result<(), StoreError> {
         self.connection.execute_batch(sql).map_err(|error| engine(action, &error))
     }

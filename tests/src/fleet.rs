@@ -285,6 +285,33 @@ impl FleetNode {
         }
     }
 
+    /// A second machine with the same folder: its own copy of the database as it is now.
+    #[must_use]
+    pub fn fork(&self, name: &str) -> Self {
+        let folder = self.folder.with_file_name(name);
+        std::fs::create_dir_all(folder.join("outbox")).unwrap();
+        let database = folder.join("app.db");
+        let _bytes = std::fs::copy(&self.database, &database).unwrap();
+        let keys_folder = folder.join("keys");
+        saddlebag_keys::files::create_private_folders(&keys_folder).unwrap();
+        self.keys.save(&keys_folder).unwrap();
+        let app = Connection::open(&database).unwrap();
+        app.pragma_update(None, "foreign_keys", true).unwrap();
+        let mut store = SqliteStore::open(&database).unwrap();
+        store.use_tracking(self.store.tracking().clone());
+        Self {
+            app,
+            store,
+            keys: NodeKeys::load(&keys_folder).unwrap(),
+            me: self.me.clone(),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            records_per_bundle: self.records_per_bundle,
+            database,
+            folder,
+        }
+    }
+
     /// Opens the database anew, as a program that was killed and started again does.
     pub fn reopen(&mut self) {
         let tracking = self.store.tracking().clone();
@@ -309,6 +336,18 @@ impl FleetNode {
             entropy: &mut self.entropy,
         };
         exporter.export(link, false).unwrap()
+    }
+
+    /// The bytes of a new bundle for a peer, whatever was made before.
+    pub fn export_anew(&mut self, peer: NodeId) -> Vec<u8> {
+        std::fs::remove_dir_all(self.folder.join("outbox")).unwrap();
+        let exported = self.export_to(peer);
+        std::fs::read(&exported.bundles[0].path).unwrap()
+    }
+
+    /// Lets the database grow to so many pages and no further, as a full disk does.
+    pub fn limit_pages(&mut self, pages: i64) {
+        self.store.limit_pages(pages);
     }
 
     /// Takes in a bundle.

@@ -86,7 +86,7 @@ fn each_reason_has_its_refusal() {
     assert_eq!(
         refusal(|h| h.to = to),
         HeadRefusal::OtherReceiver {
-            from: clinic().name,
+            from: clinic().name.to_string(),
             to
         }
     );

@@ -3,3 +3,6 @@
 
 mod promises;
 mod random;
+mod schema;
+mod standard_tools;
+mod synthea;
