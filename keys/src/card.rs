@@ -130,15 +130,7 @@ impl Card {
     #[must_use]
     pub fn satellite(name: NodeName, id: NodeId, keys: &NodeKeys, made: TimeMs) -> Self {
         let (signing, sealing) = (keys.signing.public(), keys.sealing.recipient());
-        Self {
-            name,
-            id,
-            role: Role::Satellite,
-            signing,
-            sealing,
-            made,
-            deployment: None,
-        }
+        Self { name, id, role: Role::Satellite, signing, sealing, made, deployment: None }
     }
 
     /// The card of a central: of `node`, as the deployment lists it.
@@ -161,9 +153,7 @@ impl Card {
     /// [`CardError`], wherever [`Card::parse`] would refuse the card.
     pub fn sign(&self, keys: &SigningKeys) -> Result<Vec<u8>, CardError> {
         if keys.public() != self.signing {
-            return Err(CardError::OtherKey {
-                name: self.name.clone(),
-            });
+            return Err(CardError::OtherKey { name: self.name.clone() });
         }
         let bytes = signed_text::compose(FIRST_LINE, &wire::CardV1::from(self), keys);
         // Read back what will be handed out: it must be what others accept.
@@ -180,9 +170,7 @@ impl Card {
         // The key that checks the signature stands in the card: it must be read first. Nothing else is
         // looked at before the signature holds.
         let (name, key) = wire.name_and_key()?;
-        lines
-            .verify(&key)
-            .map_err(|_| CardError::BadSignature { name })?;
+        lines.verify(&key).map_err(|_| CardError::BadSignature { name })?;
         let card = Self::try_from(wire)?;
         card.check_deployment()?;
         Ok(card)
@@ -197,17 +185,13 @@ impl Card {
     /// The deployment's list of nodes, where the card brings it.
     #[must_use]
     pub fn nodes(&self) -> Option<&NodeList> {
-        self.deployment
-            .as_ref()
-            .map(|deployment| deployment.nodes.list())
+        self.deployment.as_ref().map(|deployment| deployment.nodes.list())
     }
 
     fn check_deployment(&self) -> Result<(), CardError> {
         let Some(nodes) = self.nodes() else {
             return match self.role {
-                Role::Central => Err(CardError::NoDeployment {
-                    name: self.name.clone(),
-                }),
+                Role::Central => Err(CardError::NoDeployment { name: self.name.clone() }),
                 Role::Satellite => Ok(()),
             };
         };
@@ -220,10 +204,7 @@ impl Card {
         if nodes.node(self.id).is_some_and(is_this) {
             Ok(())
         } else {
-            Err(CardError::NotListed {
-                name: self.name.clone(),
-                deployment: nodes.deployment(),
-            })
+            Err(CardError::NotListed { name: self.name.clone(), deployment: nodes.deployment() })
         }
     }
 }

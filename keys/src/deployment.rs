@@ -45,9 +45,7 @@ pub struct DeploymentKey {
 impl DeploymentKey {
     /// A new deployment.
     pub fn generate(entropy: &mut dyn Entropy) -> Self {
-        Self {
-            keys: SigningKeys::generate(entropy),
-        }
+        Self { keys: SigningKeys::generate(entropy) }
     }
 
     /// The public half.
@@ -94,11 +92,9 @@ impl DeploymentKey {
     /// # Errors
     /// [`KeyFileError`]: the file is absent, is no key, or can be read by others than its owner.
     pub fn load(folder: &Path) -> Result<Self, KeyFileError> {
-        let keys = key_file::read(
-            &folder.join(DEPLOYMENT_KEY_FILE),
-            "a deployment key",
-            |line| key_file::parse_seed_line(DEPLOYMENT_KIND, line),
-        )?;
+        let keys = key_file::read(&folder.join(DEPLOYMENT_KEY_FILE), "a deployment key", |line| {
+            key_file::parse_seed_line(DEPLOYMENT_KIND, line)
+        })?;
         Ok(Self { keys })
     }
 }
@@ -232,18 +228,14 @@ impl ListError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::NameTaken { .. } => {
-                Some("give the new node another name: names are never used twice")
+            Self::NameTaken { .. } => Some("give the new node another name: names are never used twice"),
+            Self::IdTaken { .. } | Self::KeyTaken { .. } => {
+                Some("a node that was copied from another needs an `init` of its own, in an empty folder")
             }
-            Self::IdTaken { .. } | Self::KeyTaken { .. } => Some(
-                "a node that was copied from another needs an `init` of its own, in an empty folder",
-            ),
-            Self::Forked { .. } => Some(
-                "the deployment's key was used in two places: tell the administrator of the centre",
-            ),
-            Self::Text(_) | Self::Field(_) | Self::BadSignature => {
-                Some("ask for the card or the list again")
+            Self::Forked { .. } => {
+                Some("the deployment's key was used in two places: tell the administrator of the centre")
             }
+            Self::Text(_) | Self::Field(_) | Self::BadSignature => Some("ask for the card or the list again"),
             _ => None,
         }
     }
@@ -272,11 +264,7 @@ impl NodeList {
     /// # Errors
     /// [`ListError::NoCentral`] if `first` is a satellite.
     pub fn first(deployment: DeploymentId, first: ListedNode) -> Result<Self, ListError> {
-        let list = Self {
-            deployment,
-            number: 1,
-            nodes: vec![first],
-        };
+        let list = Self { deployment, number: 1, nodes: vec![first] };
         list.check()?;
         Ok(list)
     }
@@ -286,18 +274,9 @@ impl NodeList {
     /// # Errors
     /// [`ListError::NameTaken`], [`ListError::IdTaken`], [`ListError::KeyTaken`], [`ListError::NoCentral`].
     pub fn with_node(&self, node: ListedNode) -> Result<Self, ListError> {
-        let number = self.number.checked_add(1).ok_or(ListError::BadNumber {
-            number: self.number,
-        })?;
-        let mut list = Self {
-            number,
-            ..self.clone()
-        };
-        if let Some(central) = list
-            .nodes
-            .iter_mut()
-            .find(|known| Some(known.id) == node.central)
-        {
+        let number = self.number.checked_add(1).ok_or(ListError::BadNumber { number: self.number })?;
+        let mut list = Self { number, ..self.clone() };
+        if let Some(central) = list.nodes.iter_mut().find(|known| Some(known.id) == node.central) {
             central.role = Role::Central;
         }
         list.nodes.push(node);
@@ -341,9 +320,7 @@ impl NodeList {
         }
         for (at, node) in self.nodes.iter().enumerate() {
             let before = &self.nodes[..at];
-            before
-                .iter()
-                .try_for_each(|other| check_distinct(node, other))?;
+            before.iter().try_for_each(|other| check_distinct(node, other))?;
             check_central(node, before)?;
         }
         Ok(())
@@ -352,39 +329,23 @@ impl NodeList {
 
 fn check_distinct(node: &ListedNode, other: &ListedNode) -> Result<(), ListError> {
     if node.name == other.name {
-        return Err(ListError::NameTaken {
-            name: node.name.clone(),
-        });
+        return Err(ListError::NameTaken { name: node.name.clone() });
     }
     if node.id == other.id {
-        return Err(ListError::IdTaken {
-            id: node.id,
-            name: other.name.clone(),
-        });
+        return Err(ListError::IdTaken { id: node.id, name: other.name.clone() });
     }
     if node.signing == other.signing || node.sealing == other.sealing {
-        return Err(ListError::KeyTaken {
-            name: node.name.clone(),
-            other: other.name.clone(),
-        });
+        return Err(ListError::KeyTaken { name: node.name.clone(), other: other.name.clone() });
     }
     Ok(())
 }
 
 fn check_central(node: &ListedNode, before: &[ListedNode]) -> Result<(), ListError> {
     let fits = match node.central {
-        Some(central) => before
-            .iter()
-            .any(|other| other.id == central && other.role == Role::Central),
+        Some(central) => before.iter().any(|other| other.id == central && other.role == Role::Central),
         None => node.role == Role::Central,
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(ListError::NoCentral {
-            name: node.name.clone(),
-        })
-    }
+    if fits { Ok(()) } else { Err(ListError::NoCentral { name: node.name.clone() }) }
 }
 
 /// A list of nodes whose signature has been checked, with the bytes that were signed.
@@ -405,15 +366,9 @@ impl SignedNodeList {
         let list = NodeList::try_from(lines.read_json::<wire::NodeListV1>()?)?;
         let expected = key.deployment_id();
         if list.deployment == expected {
-            Ok(Self {
-                list,
-                bytes: bytes.to_vec(),
-            })
+            Ok(Self { list, bytes: bytes.to_vec() })
         } else {
-            Err(ListError::OtherDeployment {
-                found: list.deployment,
-                expected,
-            })
+            Err(ListError::OtherDeployment { found: list.deployment, expected })
         }
     }
 
@@ -440,17 +395,11 @@ impl SignedNodeList {
             return Err(ListError::OtherDeployment { found, expected });
         }
         match number.checked_sub(known_number) {
-            None => Err(ListError::Older {
-                number,
-                known: known_number,
-            }),
+            None => Err(ListError::Older { number, known: known_number }),
             Some(0) if self.list == known.list => Ok(Succession::Same),
             Some(0) => Err(ListError::Forked { number }),
             Some(1) => Ok(Succession::Next),
-            Some(_) => Err(ListError::Skipped {
-                number,
-                known: known_number,
-            }),
+            Some(_) => Err(ListError::Skipped { number, known: known_number }),
         }
     }
 }

@@ -51,11 +51,7 @@ pub fn publish(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, FileE
 ///
 /// # Errors
 /// As [`publish`]; [`FileError::NotOrdinary`] if `from` is not an ordinary file.
-pub fn publish_copy(
-    folder: &Path,
-    name: &str,
-    from: &Path,
-) -> Result<(PathBuf, FileDigest), FileError> {
+pub fn publish_copy(folder: &Path, name: &str, from: &Path) -> Result<(PathBuf, FileDigest), FileError> {
     publish_with_mode(folder, name, open_ordinary(from)?, from, PUBLIC)
 }
 
@@ -77,11 +73,8 @@ pub fn publish_private(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBu
 pub fn replace(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, FileError> {
     let target = target_path(folder, name)?;
     let (temporary, _) = write_temporary(folder, name, bytes, Path::new(name), PUBLIC)?;
-    let file = temporary
-        .persist(&target)
-        .map_err(|error| FileError::io("rename to", &target)(error.error))?;
-    file.sync_all()
-        .map_err(FileError::io("write out", &target))?;
+    let file = temporary.persist(&target).map_err(|error| FileError::io("rename to", &target)(error.error))?;
+    file.sync_all().map_err(FileError::io("write out", &target))?;
     sync_folder(folder)?;
     Ok(target)
 }
@@ -132,30 +125,18 @@ fn publish_with_mode(
 
 /// The same handle again, then the folder: in this order it holds on vfat, exFAT and ext4.
 fn settle(file: &File, target: &Path, folder: &Path) -> Result<(), FileError> {
-    file.sync_all()
-        .map_err(FileError::io("write out", target))?;
+    file.sync_all().map_err(FileError::io("write out", target))?;
     sync_folder(folder)
 }
 
 fn target_path(folder: &Path, name: &str) -> Result<PathBuf, FileError> {
-    let plain = !name.is_empty()
-        && !matches!(name, "." | "..")
-        && !name.contains(['/', '\0'])
-        && !is_partial(name);
-    if plain {
-        Ok(folder.join(name))
-    } else {
-        Err(FileError::BadName {
-            name: name.to_owned(),
-        })
-    }
+    let plain = !name.is_empty() && !matches!(name, "." | "..") && !name.contains(['/', '\0']) && !is_partial(name);
+    if plain { Ok(folder.join(name)) } else { Err(FileError::BadName { name: name.to_owned() }) }
 }
 
 fn refuse_taken(target: &Path) -> Result<(), FileError> {
     match fs::symlink_metadata(target) {
-        Ok(_) => Err(FileError::AlreadyThere {
-            path: target.to_owned(),
-        }),
+        Ok(_) => Err(FileError::AlreadyThere { path: target.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(FileError::io("look at", target)(error)),
     }
@@ -182,9 +163,8 @@ fn write_temporary(
         check_private(&path)?;
     }
     let file = temporary.as_file_mut();
-    let digest = FileDigest::through(source, source_path, |piece| {
-        file.write_all(piece).map_err(FileError::io("write", &path))
-    })?;
+    let digest =
+        FileDigest::through(source, source_path, |piece| file.write_all(piece).map_err(FileError::io("write", &path)))?;
     file.sync_all().map_err(FileError::io("write out", &path))?;
     Ok((temporary, digest))
 }
@@ -192,14 +172,11 @@ fn write_temporary(
 fn rename_to_fresh(from: &Path, to: &Path) -> Result<(), FileError> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
-        Err(Errno::EXIST) => Err(FileError::AlreadyThere {
-            path: to.to_owned(),
-        }),
+        Err(Errno::EXIST) => Err(FileError::AlreadyThere { path: to.to_owned() }),
         // Some network and user-space file systems cannot promise it: look first, then rename.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
             refuse_taken(to)?;
-            rustix::fs::rename(from, to)
-                .map_err(|error| FileError::io("rename to", to)(error.into()))
+            rustix::fs::rename(from, to).map_err(|error| FileError::io("rename to", to)(error.into()))
         }
         Err(error) => Err(FileError::io("rename to", to)(error.into())),
     }

@@ -35,10 +35,7 @@ const WORDS: usize = 12;
 pub fn words(card: &Card) -> String {
     let mut hash = Sha256::new();
     hash.update(DOMAIN);
-    let key = card
-        .deployment
-        .as_ref()
-        .map(|deployment| deployment.key.to_string());
+    let key = card.deployment.as_ref().map(|deployment| deployment.key.to_string());
     let (sealing, name) = (card.sealing.to_string(), card.name.to_string());
     let parts: [&[u8]; 5] = [
         // No deployment has the empty key.
@@ -53,19 +50,13 @@ pub fn words(card: &Card) -> String {
         hash.update(part);
     }
     let bits: [u8; 16] = first_bytes(hash.finalize().into());
-    Mnemonic::from_entropy(&bits)
-        .expect("128 bits are twelve words")
-        .to_string()
+    Mnemonic::from_entropy(&bits).expect("128 bits are twelve words").to_string()
 }
 
 /// Whether two fingerprints are the same twelve words, whatever the spacing and the case of letters.
 #[must_use]
 pub fn same_words(a: &str, b: &str) -> bool {
-    let plain = |text: &str| {
-        text.split_whitespace()
-            .map(str::to_lowercase)
-            .collect::<Vec<_>>()
-    };
+    let plain = |text: &str| text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>();
     let (a, b) = (plain(a), plain(b));
     a.len() == WORDS && a == b
 }

@@ -49,12 +49,9 @@ pub(crate) fn listed(text: &str, seed: u8, role: Role, central: Option<u8>) -> L
 
 /// The ministry (1) and its clinic (2).
 pub(crate) fn two_nodes() -> NodeList {
-    NodeList::first(
-        deployment_key().id(),
-        listed("ministry", 1, Role::Central, None),
-    )
-    .and_then(|list| list.with_node(listed("clinic-07", 2, Role::Satellite, Some(1))))
-    .unwrap()
+    NodeList::first(deployment_key().id(), listed("ministry", 1, Role::Central, None))
+        .and_then(|list| list.with_node(listed("clinic-07", 2, Role::Satellite, Some(1))))
+        .unwrap()
 }
 
 pub(crate) fn signed(list: NodeList) -> SignedNodeList {
@@ -64,21 +61,9 @@ pub(crate) fn signed(list: NodeList) -> SignedNodeList {
 pub(crate) fn central_card() -> Card {
     let nodes = signed(two_nodes());
     let ministry = nodes.list().node_named(&name("ministry")).cloned().unwrap();
-    Card::central(
-        &ministry,
-        CardDeployment {
-            key: deployment_key().public(),
-            nodes,
-        },
-        TimeMs(1_795_255_200_000),
-    )
+    Card::central(&ministry, CardDeployment { key: deployment_key().public(), nodes }, TimeMs(1_795_255_200_000))
 }
 
 pub(crate) fn satellite_card() -> Card {
-    Card::satellite(
-        name("clinic-08"),
-        NodeId([3; 16]),
-        &keys(3),
-        TimeMs(1_795_255_200_000),
-    )
+    Card::satellite(name("clinic-08"), NodeId([3; 16]), &keys(3), TimeMs(1_795_255_200_000))
 }

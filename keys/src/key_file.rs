@@ -44,12 +44,7 @@ impl KeyFileError {
 }
 
 /// Writes a key file. `comment` may have several lines.
-pub(crate) fn write(
-    folder: &Path,
-    name: &str,
-    comment: &str,
-    key: &str,
-) -> Result<(), KeyFileError> {
+pub(crate) fn write(folder: &Path, name: &str, comment: &str, key: &str) -> Result<(), KeyFileError> {
     let mut text = Zeroizing::new(String::with_capacity(1024));
     for line in comment.lines() {
         text.push_str("# ");
@@ -71,18 +66,10 @@ pub(crate) fn read<T>(
     let bytes = Zeroizing::new(files::read_private(path, KEY_FILE_BYTES_MAX)?);
     let text = std::str::from_utf8(&bytes).ok();
     let only_line = text.and_then(|text| {
-        let mut lines = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         lines.next().filter(|_| lines.next().is_none())
     });
-    only_line
-        .and_then(parse)
-        .ok_or_else(|| KeyFileError::NotAKey {
-            path: path.to_owned(),
-            expected,
-        })
+    only_line.and_then(parse).ok_or_else(|| KeyFileError::NotAKey { path: path.to_owned(), expected })
 }
 
 /// The line of an Ed25519 key: its kind, a colon, the seed in base64.

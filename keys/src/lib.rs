@@ -20,9 +20,7 @@ pub mod trust;
 mod fixtures;
 
 pub use card::{Card, CardDeployment, CardError};
-pub use deployment::{
-    DeploymentKey, ListError, ListedNode, NodeList, Revoked, Role, SignedNodeList, Succession,
-};
+pub use deployment::{DeploymentKey, ListError, ListedNode, NodeList, Revoked, Role, SignedNodeList, Succession};
 pub use files::FileError;
 pub use node_keys::NodeKeys;
 pub use sealing::{SealError, SealingKey, SealingRecipient};

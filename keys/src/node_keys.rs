@@ -44,10 +44,7 @@ pub struct NodeKeys {
 impl NodeKeys {
     /// New keys.
     pub fn generate(entropy: &mut dyn Entropy) -> Self {
-        Self {
-            signing: SigningKeys::generate(entropy),
-            sealing: SealingKey::generate(entropy),
-        }
+        Self { signing: SigningKeys::generate(entropy), sealing: SealingKey::generate(entropy) }
     }
 
     /// Writes both keys into `folder`, which is made if it lacks. Keys that lie there are never overwritten.
@@ -69,12 +66,7 @@ impl NodeKeys {
              public half: {}",
             self.sealing.recipient()
         );
-        key_file::write(
-            folder,
-            SEALING_KEY_FILE,
-            &sealing_comment,
-            &self.sealing.to_secret_text(),
-        )
+        key_file::write(folder, SEALING_KEY_FILE, &sealing_comment, &self.sealing.to_secret_text())
     }
 
     /// Reads both keys from `folder`.

@@ -55,9 +55,9 @@ impl SealError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::OtherKey => Some(
-                "the sender has an older card of this node: give it a new one with `saddlebag card`",
-            ),
+            Self::OtherKey => {
+                Some("the sender has an older card of this node: give it a new one with `saddlebag card`")
+            }
             Self::Damaged { .. } => Some("ask for the bundle again"),
             Self::NotAKey => Some("restore the key from the copy that was made of it"),
             _ => None,
@@ -84,20 +84,14 @@ impl fmt::Debug for SealingRecipient {
 impl FromStr for SealingRecipient {
     type Err = SealError;
     fn from_str(text: &str) -> Result<Self, SealError> {
-        let not_a_recipient = || SealError::NotARecipient {
-            text: text.to_owned(),
-        };
+        let not_a_recipient = || SealError::NotARecipient { text: text.to_owned() };
         let recipient = Self(text.parse().map_err(|_| not_a_recipient())?);
         // bech32 also reads capitals; one key must have one form.
         if recipient.to_string() != text {
             return Err(not_a_recipient());
         }
         let (_, bytes) = bech32::decode(text).map_err(|_| not_a_recipient())?;
-        if is_low_order(&bytes) {
-            Err(SealError::WeakRecipient)
-        } else {
-            Ok(recipient)
-        }
+        if is_low_order(&bytes) { Err(SealError::WeakRecipient) } else { Ok(recipient) }
     }
 }
 
@@ -161,9 +155,7 @@ impl SealingKey {
 
 impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SealingKey")
-            .field("recipient", &self.recipient())
-            .finish_non_exhaustive()
+        f.debug_struct("SealingKey").field("recipient", &self.recipient()).finish_non_exhaustive()
     }
 }
 
@@ -175,9 +167,7 @@ impl fmt::Debug for SealingKey {
 /// # Errors
 /// [`SealError::NoRecipients`], [`SealError::Io`].
 pub fn seal(plain: &[u8], recipients: &[SealingRecipient]) -> Result<Vec<u8>, SealError> {
-    let recipients = recipients
-        .iter()
-        .map(|recipient| &recipient.0 as &dyn age::Recipient);
+    let recipients = recipients.iter().map(|recipient| &recipient.0 as &dyn age::Recipient);
     let encryptor = Encryptor::with_recipients(recipients).map_err(|error| match error {
         age::EncryptError::Io(source) => SealError::Io { source },
         _ => SealError::NoRecipients,
@@ -198,20 +188,14 @@ pub fn seal(plain: &[u8], recipients: &[SealingRecipient]) -> Result<Vec<u8>, Se
 /// [`SealError::OtherKey`], [`SealError::Damaged`].
 pub fn open<R: Read>(sealed: R, key: &SealingKey) -> Result<impl Read + use<R>, SealError> {
     let decryptor = Decryptor::new(sealed).map_err(damaged)?;
-    decryptor
-        .decrypt(std::iter::once(&key.0 as &dyn age::Identity))
-        .map_err(damaged)
+    decryptor.decrypt(std::iter::once(&key.0 as &dyn age::Identity)).map_err(damaged)
 }
 
 fn damaged(error: DecryptError) -> SealError {
     match error {
         DecryptError::NoMatchingKeys => SealError::OtherKey,
-        DecryptError::Io(source) if source.kind() != io::ErrorKind::UnexpectedEof => {
-            SealError::Io { source }
-        }
-        other => SealError::Damaged {
-            reason: other.to_string(),
-        },
+        DecryptError::Io(source) if source.kind() != io::ErrorKind::UnexpectedEof => SealError::Io { source },
+        other => SealError::Damaged { reason: other.to_string() },
     }
 }
 

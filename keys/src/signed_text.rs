@@ -62,63 +62,39 @@ impl Lines<'_> {
     where
         T: serde::Serialize + for<'de> serde::Deserialize<'de>,
     {
-        let unreadable = |error: serde_json::Error| TextError::Json {
-            reason: error.to_string(),
-        };
+        let unreadable = |error: serde_json::Error| TextError::Json { reason: error.to_string() };
         let value: T = serde_json::from_str(self.json).map_err(unreadable)?;
         if serde_json::to_string(&value).map_err(unreadable)? == self.json {
             Ok(value)
         } else {
-            Err(TextError::Json {
-                reason: "it is not in its one canonical form".to_owned(),
-            })
+            Err(TextError::Json { reason: "it is not in its one canonical form".to_owned() })
         }
     }
 }
 
 /// Takes a text apart.
-pub(crate) fn split<'a>(
-    bytes: &'a [u8],
-    first_line: &'static str,
-    bytes_max: usize,
-) -> Result<Lines<'a>, TextError> {
+pub(crate) fn split<'a>(bytes: &'a [u8], first_line: &'static str, bytes_max: usize) -> Result<Lines<'a>, TextError> {
     if bytes.len() > bytes_max {
-        return Err(TextError::TooLarge {
-            bytes: bytes.len(),
-            bytes_max,
-        });
+        return Err(TextError::TooLarge { bytes: bytes.len(), bytes_max });
     }
     let rest = bytes
         .strip_prefix(first_line.as_bytes())
         .and_then(|rest| rest.strip_prefix(b"\n"))
-        .ok_or(TextError::OtherKind {
-            expected: first_line,
-        })?;
+        .ok_or(TextError::OtherKind { expected: first_line })?;
     let rest = std::str::from_utf8(rest).map_err(|_| TextError::Lines)?;
     let (json, rest) = rest.split_once('\n').ok_or(TextError::Lines)?;
-    let signature_line = rest
-        .strip_suffix('\n')
-        .filter(|line| !line.contains('\n'))
-        .ok_or(TextError::Lines)?;
+    let signature_line = rest.strip_suffix('\n').filter(|line| !line.contains('\n')).ok_or(TextError::Lines)?;
     let signature = signature_line
         .strip_prefix(ED25519_PREFIX)
         .and_then(|base64| BASE64.decode(base64).ok())
         .and_then(|bytes| <[u8; 64]>::try_from(bytes).ok())
         .ok_or(TextError::SignatureForm)?;
     let signed = &bytes[..first_line.len() + 1 + json.len() + 1];
-    Ok(Lines {
-        json,
-        signed,
-        signature,
-    })
+    Ok(Lines { json, signed, signature })
 }
 
 /// Writes a text and signs it.
-pub(crate) fn compose(
-    first_line: &str,
-    json: &impl serde::Serialize,
-    keys: &SigningKeys,
-) -> Vec<u8> {
+pub(crate) fn compose(first_line: &str, json: &impl serde::Serialize, keys: &SigningKeys) -> Vec<u8> {
     let json = serde_json::to_string(json).expect("strings and numbers are always JSON");
     let mut text = format!("{first_line}\n{json}\n");
     let signature = keys.sign(text.as_bytes());
@@ -141,10 +117,7 @@ pub(crate) fn field<T: std::str::FromStr>(field: &'static str, text: &str) -> Re
 where
     T::Err: std::fmt::Display,
 {
-    text.parse().map_err(|error: T::Err| FieldError {
-        field,
-        reason: error.to_string(),
-    })
+    text.parse().map_err(|error: T::Err| FieldError { field, reason: error.to_string() })
 }
 
 #[cfg(test)]

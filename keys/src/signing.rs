@@ -66,11 +66,7 @@ impl PublicKey {
         }
         // RFC 8032 5.1.3: y below p. The library reads others too (ZIP 215); one key must have one form.
         let canonical = VerifyingKey::from(key.to_edwards()).to_bytes();
-        if canonical == bytes {
-            Ok(Self(bytes))
-        } else {
-            Err(KeyError::NotAPoint)
-        }
+        if canonical == bytes { Ok(Self(bytes)) } else { Err(KeyError::NotAPoint) }
     }
 
     /// Its bytes.
@@ -92,8 +88,7 @@ impl PublicKey {
     pub fn verify(&self, bytes: &[u8], signature: &[u8; 64]) -> Result<(), SignatureError> {
         let key = VerifyingKey::from_bytes(&self.0).map_err(|_| SignatureError)?;
         // `verify_strict`: no weak key, no weak R, no signature with S + L (RFC 8032 8.4).
-        key.verify_strict(bytes, &Signature::from_bytes(signature))
-            .map_err(|_| SignatureError)
+        key.verify_strict(bytes, &Signature::from_bytes(signature)).map_err(|_| SignatureError)
     }
 }
 
@@ -124,9 +119,7 @@ impl FromStr for PublicKey {
             .strip_prefix(ED25519_PREFIX)
             .and_then(|base64| BASE64.decode(base64).ok())
             .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        Self::from_bytes(bytes.ok_or_else(|| KeyError::NotAKey {
-            text: text.to_owned(),
-        })?)
+        Self::from_bytes(bytes.ok_or_else(|| KeyError::NotAKey { text: text.to_owned() })?)
     }
 }
 
@@ -147,9 +140,7 @@ impl SigningKeys {
     /// The key that this seed gives.
     #[must_use]
     pub fn from_seed(seed: &[u8; 32]) -> Self {
-        Self {
-            key: SigningKey::from_bytes(seed),
-        }
+        Self { key: SigningKey::from_bytes(seed) }
     }
 
     /// The seed: the secret itself.
@@ -179,9 +170,7 @@ impl SigningKeys {
 
 impl fmt::Debug for SigningKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKeys")
-            .field("public", &self.public())
-            .finish_non_exhaustive()
+        f.debug_struct("SigningKeys").field("public", &self.public()).finish_non_exhaustive()
     }
 }
 

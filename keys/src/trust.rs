@@ -36,10 +36,7 @@ impl From<&Card> for Peer {
             id: card.id,
             signing: card.signing,
             sealing: card.sealing.clone(),
-            revoked: card
-                .nodes()
-                .and_then(|nodes| nodes.node(card.id))
-                .and_then(|node| node.revoked),
+            revoked: card.nodes().and_then(|nodes| nodes.node(card.id)).and_then(|node| node.revoked),
         }
     }
 }
@@ -94,17 +91,13 @@ pub enum HeadRefusal {
         found: DeploymentId,
     },
     /// No node of that id has been admitted here.
-    #[error(
-        "this bundle says that it comes from the node {from}, which has not been admitted here"
-    )]
+    #[error("this bundle says that it comes from the node {from}, which has not been admitted here")]
     UnknownSender {
         /// Whom it names as its sender.
         from: NodeId,
     },
     /// Not with the key that the sender was admitted with.
-    #[error(
-        "this bundle from {from} was signed with another key ({key}) than the one {from} was admitted with"
-    )]
+    #[error("this bundle from {from} was signed with another key ({key}) than the one {from} was admitted with")]
     OtherKey {
         /// The sender, by the name it has here.
         from: NodeName,
@@ -139,18 +132,14 @@ impl HeadRefusal {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::OtherDeployment { .. } => None,
-            Self::UnknownSender { .. } => {
-                Some("if you know this node, ask for its card and `admit` or `join` it")
+            Self::UnknownSender { .. } => Some("if you know this node, ask for its card and `admit` or `join` it"),
+            Self::OtherKey { .. } => {
+                Some("if the node replaced its keys, ask for its new card, and compare the fingerprint with its owner")
             }
-            Self::OtherKey { .. } => Some(
-                "if the node replaced its keys, ask for its new card, and compare the fingerprint with its owner",
-            ),
-            Self::Revoked { .. } => {
-                Some("nothing of it was read; if the node has new keys, admit its new card")
+            Self::Revoked { .. } => Some("nothing of it was read; if the node has new keys, admit its new card"),
+            Self::BadSignature { .. } => {
+                Some("the file was damaged or changed on its way: ask for it again, or copy it again from the sender")
             }
-            Self::BadSignature { .. } => Some(
-                "the file was damaged or changed on its way: ask for it again, or copy it again from the sender",
-            ),
             Self::OtherReceiver { .. } => Some("carry it on: it is for somebody else"),
         }
     }
@@ -171,9 +160,7 @@ pub fn verify_head(
 ) -> Result<Verified<Head>, HeadRefusal> {
     let header = &head.header;
     if header.deployment != deployment {
-        return Err(HeadRefusal::OtherDeployment {
-            found: header.deployment,
-        });
+        return Err(HeadRefusal::OtherDeployment { found: header.deployment });
     }
     let peer = peer_of(header.from, header.key).filter(|peer| peer.id == header.from);
     let Some(sender) = peer else {
@@ -185,33 +172,17 @@ pub fn verify_head(
     };
     let from = || sender.name.clone();
     if sender.signing.key_id() != header.key {
-        return Err(HeadRefusal::OtherKey {
-            from: from(),
-            key: header.key,
-        });
+        return Err(HeadRefusal::OtherKey { from: from(), key: header.key });
     }
-    if sender
-        .revoked
-        .is_some_and(|revoked| revoked.covers(header.epoch, header.number))
-    {
+    if sender.revoked.is_some_and(|revoked| revoked.covers(header.epoch, header.number)) {
         return Err(HeadRefusal::Revoked { from: from() });
     }
-    if sender
-        .signing
-        .verify(&head.signed, &head.signature)
-        .is_err()
-    {
+    if sender.signing.verify(&head.signed, &head.signature).is_err() {
         return Err(HeadRefusal::BadSignature { from: from() });
     }
     match me {
-        Some(me) if header.to != me => Err(HeadRefusal::OtherReceiver {
-            from: sender.name.to_string(),
-            to: header.to,
-        }),
-        _ => Ok(Verified {
-            value: head,
-            sender,
-        }),
+        Some(me) if header.to != me => Err(HeadRefusal::OtherReceiver { from: sender.name.to_string(), to: header.to }),
+        _ => Ok(Verified { value: head, sender }),
     }
 }
 

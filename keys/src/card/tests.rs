@@ -3,9 +3,7 @@ use saddlebag_formats::DeploymentId;
 
 use super::*;
 use crate::deployment::DeploymentKey;
-use crate::fixtures::{
-    Seeded, central_card, keys, listed, name, satellite_card, signed, two_nodes,
-};
+use crate::fixtures::{Seeded, central_card, keys, listed, name, satellite_card, signed, two_nodes};
 
 fn central_bytes() -> Vec<u8> {
     central_card().sign(&keys(1).signing).unwrap()
@@ -17,11 +15,7 @@ fn satellite_bytes() -> Vec<u8> {
 
 /// Signs what no card may say.
 fn sign_unchecked(card: &Card, keys: &SigningKeys) -> Result<Card, CardError> {
-    Card::parse(&signed_text::compose(
-        FIRST_LINE,
-        &wire::CardV1::from(card),
-        keys,
-    ))
+    Card::parse(&signed_text::compose(FIRST_LINE, &wire::CardV1::from(card), keys))
 }
 
 #[test]
@@ -39,10 +33,7 @@ fn the_text_is_as_documented() {
         r#"{{"name":"clinic-08","id":"03030303-0303-0303-0303-030303030303","role":"satellite","signing":"{}","sealing":"{}","made_ms":1795255200000}}"#,
         card.signing, card.sealing
     );
-    assert_eq!(
-        text.lines().take(2).collect::<Vec<_>>(),
-        ["saddlebag card 1", &json]
-    );
+    assert_eq!(text.lines().take(2).collect::<Vec<_>>(), ["saddlebag card 1", &json]);
 }
 
 #[test]
@@ -71,27 +62,15 @@ fn a_card_that_was_shortened_or_lengthened_is_refused() {
 #[test]
 fn a_card_is_signed_by_the_key_that_it_shows() {
     let card = satellite_card();
-    assert!(matches!(
-        card.sign(&keys(2).signing),
-        Err(CardError::OtherKey { .. })
-    ));
-    assert!(matches!(
-        sign_unchecked(&card, &keys(2).signing),
-        Err(CardError::BadSignature { .. })
-    ));
+    assert!(matches!(card.sign(&keys(2).signing), Err(CardError::OtherKey { .. })));
+    assert!(matches!(sign_unchecked(&card, &keys(2).signing), Err(CardError::BadSignature { .. })));
     assert_eq!(sign_unchecked(&card, &keys(3).signing), Ok(card));
 }
 
 #[test]
 fn a_central_brings_its_deployment() {
-    let card = Card {
-        deployment: None,
-        ..central_card()
-    };
-    assert!(matches!(
-        card.sign(&keys(1).signing),
-        Err(CardError::NoDeployment { .. })
-    ));
+    let card = Card { deployment: None, ..central_card() };
+    assert!(matches!(card.sign(&keys(1).signing), Err(CardError::NoDeployment { .. })));
 }
 
 #[test]
@@ -101,50 +80,14 @@ fn the_list_on_a_card_has_the_node_with_exactly_these_keys() {
         assert!(matches!(error, CardError::NotListed { .. }), "{error}");
     };
     let (good, ministry) = (central_card(), keys(1).signing);
-    not_listed(
-        Card {
-            name: name("ministry-2"),
-            ..good.clone()
-        },
-        &ministry,
-    );
-    not_listed(
-        Card {
-            id: NodeId([9; 16]),
-            ..good.clone()
-        },
-        &ministry,
-    );
-    not_listed(
-        Card {
-            id: NodeId([2; 16]),
-            ..good.clone()
-        },
-        &ministry,
-    );
-    not_listed(
-        Card {
-            sealing: keys(9).sealing.recipient(),
-            ..good.clone()
-        },
-        &ministry,
-    );
-    not_listed(
-        Card {
-            role: Role::Satellite,
-            ..good.clone()
-        },
-        &ministry,
-    );
+    not_listed(Card { name: name("ministry-2"), ..good.clone() }, &ministry);
+    not_listed(Card { id: NodeId([9; 16]), ..good.clone() }, &ministry);
+    not_listed(Card { id: NodeId([2; 16]), ..good.clone() }, &ministry);
+    not_listed(Card { sealing: keys(9).sealing.recipient(), ..good.clone() }, &ministry);
+    not_listed(Card { role: Role::Satellite, ..good.clone() }, &ministry);
     // An impostor who shows the true deployment with his own key.
     let impostor = keys(9).signing;
-    not_listed(
-        Card {
-            signing: impostor.public(),
-            ..good
-        },
-        &impostor,
-    );
+    not_listed(Card { signing: impostor.public(), ..good }, &impostor);
 }
 
 #[test]
@@ -153,34 +96,16 @@ fn the_list_on_a_card_is_signed_by_the_deployment_that_it_names() {
     let other = DeploymentKey::generate(&mut Seeded(5));
     card.deployment.as_mut().unwrap().key = other.public();
     let error = sign_unchecked(&card, &keys(1).signing).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            CardError::List {
-                source: ListError::BadSignature,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, CardError::List { source: ListError::BadSignature, .. }), "{error}");
     assert_ne!(other.id(), DeploymentId([0; 16]));
 }
 
 #[test]
 fn a_district_shows_the_deployment_that_lists_it() {
-    let nodes = two_nodes()
-        .with_node(listed("post-1", 3, Role::Satellite, Some(2)))
-        .unwrap();
+    let nodes = two_nodes().with_node(listed("post-1", 3, Role::Satellite, Some(2))).unwrap();
     let nodes = signed(nodes);
-    let district = nodes
-        .list()
-        .node_named(&name("clinic-07"))
-        .cloned()
-        .unwrap();
-    let deployment = CardDeployment {
-        nodes,
-        ..central_card().deployment.unwrap()
-    };
+    let district = nodes.list().node_named(&name("clinic-07")).cloned().unwrap();
+    let deployment = CardDeployment { nodes, ..central_card().deployment.unwrap() };
     let card = Card::central(&district, deployment, TimeMs(0));
     assert_eq!(Card::parse(&card.sign(&keys(2).signing).unwrap()), Ok(card));
 }
@@ -188,15 +113,9 @@ fn a_district_shows_the_deployment_that_lists_it() {
 #[test]
 fn one_byte_past_the_limit_is_refused_before_it_is_read() {
     let error = Card::parse(&vec![b'x'; CARD_BYTES_MAX + 1]).unwrap_err();
-    assert!(
-        matches!(error, CardError::Text(TextError::TooLarge { .. })),
-        "{error}"
-    );
+    assert!(matches!(error, CardError::Text(TextError::TooLarge { .. })), "{error}");
     let error = Card::parse(&vec![b'x'; CARD_BYTES_MAX]).unwrap_err();
-    assert!(
-        matches!(error, CardError::Text(TextError::OtherKind { .. })),
-        "{error}"
-    );
+    assert!(matches!(error, CardError::Text(TextError::OtherKind { .. })), "{error}");
 }
 
 /// Fields in another order, unknown ones and spaces: signed, but not in the one form.
@@ -208,8 +127,7 @@ fn other_forms_of_the_same_card_are_refused_though_signed() {
         json.replace("\"made_ms\":", "\"made_ms\": "),
         json.replace("\"made_ms\":", "\"extra\":1,\"made_ms\":"),
         json.replace('}', ",\"deployment\":null}"),
-        json.replace("\"name\":\"clinic-08\",", "")
-            .replace('}', ",\"name\":\"clinic-08\"}"),
+        json.replace("\"name\":\"clinic-08\",", "").replace('}', ",\"name\":\"clinic-08\"}"),
     ];
     for other in others {
         assert_ne!(other, json);
@@ -218,25 +136,15 @@ fn other_forms_of_the_same_card_are_refused_though_signed() {
         let line = saddlebag_formats::envelope::signature_line(&signature);
         bytes.extend_from_slice(line.as_bytes());
         let error = Card::parse(&bytes).unwrap_err();
-        assert!(
-            matches!(error, CardError::Text(TextError::Json { .. })),
-            "{error}: {other}"
-        );
+        assert!(matches!(error, CardError::Text(TextError::Json { .. })), "{error}: {other}");
     }
 }
 
 #[test]
 fn every_refusal_says_what_to_do() {
     let refused = Card::parse(b"saddlebag bundle 1\n").unwrap_err();
-    assert!(
-        refused.to_string().contains("saddlebag card 1"),
-        "{refused}"
-    );
-    assert!(
-        refused
-            .hint()
-            .is_some_and(|hint| hint.contains("saddlebag card"))
-    );
+    assert!(refused.to_string().contains("saddlebag card 1"), "{refused}");
+    assert!(refused.hint().is_some_and(|hint| hint.contains("saddlebag card")));
 }
 
 proptest! {

@@ -61,12 +61,8 @@ impl TryFrom<CardV1> for Card {
         let (name, signing) = wire.name_and_key()?;
         let deployment = |wire: CardDeploymentV1| {
             let key: PublicKey = field("key", &wire.key)?;
-            let nodes = SignedNodeList::parse(wire.nodes.as_bytes(), &key).map_err(|source| {
-                CardError::List {
-                    name: name.clone(),
-                    source,
-                }
-            })?;
+            let nodes = SignedNodeList::parse(wire.nodes.as_bytes(), &key)
+                .map_err(|source| CardError::List { name: name.clone(), source })?;
             Ok::<_, CardError>(CardDeployment { key, nodes })
         };
         Ok(Self {

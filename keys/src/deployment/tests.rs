@@ -16,11 +16,7 @@ fn the_id_is_the_beginning_of_the_hash_of_the_public_key() {
 
 #[test]
 fn the_text_is_as_documented() {
-    let list = NodeList::first(
-        deployment_key().id(),
-        listed("ministry", 1, Role::Central, None),
-    )
-    .unwrap();
+    let list = NodeList::first(deployment_key().id(), listed("ministry", 1, Role::Central, None)).unwrap();
     let text = String::from_utf8(signed(list.clone()).as_bytes().to_vec()).unwrap();
     let lines: Vec<_> = text.lines().collect();
     let node = &list.nodes()[0];
@@ -38,21 +34,12 @@ fn the_text_is_as_documented() {
 #[test]
 fn a_signed_list_comes_back() {
     let mut list = two_nodes();
-    list.nodes[1].revoked = Some(Revoked {
-        epoch: Epoch::new(1, 7),
-        number: BundleNumber(12),
-    });
+    list.nodes[1].revoked = Some(Revoked { epoch: Epoch::new(1, 7), number: BundleNumber(12) });
     let signed = signed(list.clone());
     assert_eq!(signed.list(), &list);
-    assert_eq!(
-        SignedNodeList::parse(signed.as_bytes(), &deployment_key().public()),
-        Ok(signed.clone())
-    );
+    assert_eq!(SignedNodeList::parse(signed.as_bytes(), &deployment_key().public()), Ok(signed.clone()));
     let other = DeploymentKey::generate(&mut Seeded(5)).public();
-    assert_eq!(
-        SignedNodeList::parse(signed.as_bytes(), &other),
-        Err(ListError::BadSignature)
-    );
+    assert_eq!(SignedNodeList::parse(signed.as_bytes(), &other), Err(ListError::BadSignature));
 }
 
 #[test]
@@ -61,14 +48,8 @@ fn a_list_that_was_changed_at_any_byte_is_refused() {
     for at in 0..good.len() {
         let mut bad = good.clone();
         bad[at] ^= 1;
-        assert!(
-            SignedNodeList::parse(&bad, &deployment_key().public()).is_err(),
-            "byte {at}"
-        );
-        assert!(
-            SignedNodeList::parse(&good[..at], &deployment_key().public()).is_err(),
-            "cut at {at}"
-        );
+        assert!(SignedNodeList::parse(&bad, &deployment_key().public()).is_err(), "byte {at}");
+        assert!(SignedNodeList::parse(&good[..at], &deployment_key().public()).is_err(), "cut at {at}");
     }
 }
 
@@ -76,23 +57,12 @@ fn a_list_that_was_changed_at_any_byte_is_refused() {
 fn the_number_goes_up_by_one_with_each_node() {
     let list = two_nodes();
     assert_eq!(list.number(), 2);
-    let next = list
-        .with_node(listed("clinic-08", 3, Role::Satellite, Some(1)))
-        .unwrap();
+    let next = list.with_node(listed("clinic-08", 3, Role::Satellite, Some(1))).unwrap();
     assert_eq!(next.number(), 3);
     assert_eq!(next.nodes()[..2], *list.nodes());
-    assert_eq!(
-        next.node(NodeId([3; 16])),
-        next.node_named(&name("clinic-08"))
-    );
-    let last = NodeList {
-        number: u64::MAX,
-        ..list
-    };
-    assert!(
-        last.with_node(listed("clinic-08", 3, Role::Satellite, Some(1)))
-            .is_err()
-    );
+    assert_eq!(next.node(NodeId([3; 16])), next.node_named(&name("clinic-08")));
+    let last = NodeList { number: u64::MAX, ..list };
+    assert!(last.with_node(listed("clinic-08", 3, Role::Satellite, Some(1))).is_err());
 }
 
 #[test]
@@ -101,25 +71,13 @@ fn names_ids_and_keys_are_unique() {
     let new = || listed("clinic-08", 3, Role::Satellite, Some(1));
     assert!(list.with_node(new()).is_ok());
     let refused = |node| list.with_node(node).unwrap_err();
-    let same_name = ListedNode {
-        name: name("clinic-07"),
-        ..new()
-    };
+    let same_name = ListedNode { name: name("clinic-07"), ..new() };
     assert!(matches!(refused(same_name), ListError::NameTaken { .. }));
-    let same_id = ListedNode {
-        id: NodeId([2; 16]),
-        ..new()
-    };
+    let same_id = ListedNode { id: NodeId([2; 16]), ..new() };
     assert!(matches!(refused(same_id), ListError::IdTaken { .. }));
-    let same_signing = ListedNode {
-        signing: keys(2).signing.public(),
-        ..new()
-    };
+    let same_signing = ListedNode { signing: keys(2).signing.public(), ..new() };
     assert!(matches!(refused(same_signing), ListError::KeyTaken { .. }));
-    let same_sealing = ListedNode {
-        sealing: keys(2).sealing.recipient(),
-        ..new()
-    };
+    let same_sealing = ListedNode { sealing: keys(2).sealing.recipient(), ..new() };
     assert!(matches!(refused(same_sealing), ListError::KeyTaken { .. }));
 }
 
@@ -128,28 +86,17 @@ fn a_satellite_has_a_central_and_there_are_no_circles() {
     let list = two_nodes();
     for central in [None, Some(9), Some(3)] {
         let node = listed("clinic-08", 3, Role::Satellite, central);
-        assert!(
-            matches!(list.with_node(node), Err(ListError::NoCentral { .. })),
-            "{central:?}"
-        );
+        assert!(matches!(list.with_node(node), Err(ListError::NoCentral { .. })), "{central:?}");
     }
     let satellite = listed("clinic", 1, Role::Satellite, None);
-    assert!(matches!(
-        NodeList::first(list.deployment(), satellite),
-        Err(ListError::NoCentral { .. })
-    ));
+    assert!(matches!(NodeList::first(list.deployment(), satellite), Err(ListError::NoCentral { .. })));
 }
 
 #[test]
 fn a_satellite_that_gets_a_satellite_becomes_a_central() {
-    let list = two_nodes()
-        .with_node(listed("post-1", 3, Role::Satellite, Some(2)))
-        .unwrap();
+    let list = two_nodes().with_node(listed("post-1", 3, Role::Satellite, Some(2))).unwrap();
     let district = list.node(NodeId([2; 16])).unwrap();
-    assert_eq!(
-        (district.role, district.central),
-        (Role::Central, Some(NodeId([1; 16])))
-    );
+    assert_eq!((district.role, district.central), (Role::Central, Some(NodeId([1; 16]))));
 }
 
 #[test]
@@ -161,22 +108,10 @@ fn even_a_signed_list_must_be_sound() {
         change(&mut list);
         sign_unchecked(&list).unwrap_err()
     };
-    assert!(matches!(
-        change(|list| list.number = 0),
-        ListError::BadNumber { number: 0 }
-    ));
-    assert!(matches!(
-        change(|list| list.nodes[1].name = name("ministry")),
-        ListError::NameTaken { .. }
-    ));
-    assert!(matches!(
-        change(|list| list.nodes[1].central = None),
-        ListError::NoCentral { .. }
-    ));
-    assert!(matches!(
-        change(|list| list.nodes.swap(0, 1)),
-        ListError::NoCentral { .. }
-    ));
+    assert!(matches!(change(|list| list.number = 0), ListError::BadNumber { number: 0 }));
+    assert!(matches!(change(|list| list.nodes[1].name = name("ministry")), ListError::NameTaken { .. }));
+    assert!(matches!(change(|list| list.nodes[1].central = None), ListError::NoCentral { .. }));
+    assert!(matches!(change(|list| list.nodes.swap(0, 1)), ListError::NoCentral { .. }));
     let other = change(|list| list.deployment = DeploymentId([7; 16]));
     assert!(matches!(other, ListError::OtherDeployment { .. }));
 }
@@ -185,11 +120,7 @@ fn even_a_signed_list_must_be_sound() {
 fn weak_keys_in_a_signed_list_are_refused() {
     let text = String::from_utf8(signed(two_nodes()).as_bytes().to_vec()).unwrap();
     let weak = format!("ed25519:AQ{}=", "A".repeat(41));
-    let json = text
-        .lines()
-        .nth(1)
-        .unwrap()
-        .replace(&keys(2).signing.public().to_string(), &weak);
+    let json = text.lines().nth(1).unwrap().replace(&keys(2).signing.public().to_string(), &weak);
     assert!(json.contains(&weak));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let wire: wire::NodeListV1 = serde_json::from_value(json).unwrap();
@@ -201,54 +132,24 @@ fn weak_keys_in_a_signed_list_are_refused() {
 #[test]
 fn only_the_next_list_takes_the_place_of_the_known_one() {
     let second = two_nodes();
-    let third = second
-        .with_node(listed("clinic-08", 3, Role::Satellite, Some(1)))
-        .unwrap();
-    let other_third = second
-        .with_node(listed("clinic-09", 4, Role::Satellite, Some(1)))
-        .unwrap();
-    let fourth = third
-        .with_node(listed("clinic-09", 4, Role::Satellite, Some(1)))
-        .unwrap();
+    let third = second.with_node(listed("clinic-08", 3, Role::Satellite, Some(1))).unwrap();
+    let other_third = second.with_node(listed("clinic-09", 4, Role::Satellite, Some(1))).unwrap();
+    let fourth = third.with_node(listed("clinic-09", 4, Role::Satellite, Some(1))).unwrap();
     let [second, third, other_third, fourth] = [second, third, other_third, fourth].map(signed);
     assert_eq!(third.succession(&second), Ok(Succession::Next));
     assert_eq!(third.succession(&third), Ok(Succession::Same));
-    assert_eq!(
-        second.succession(&third),
-        Err(ListError::Older {
-            number: 2,
-            known: 3
-        })
-    );
-    assert_eq!(
-        other_third.succession(&third),
-        Err(ListError::Forked { number: 3 })
-    );
-    assert_eq!(
-        fourth.succession(&second),
-        Err(ListError::Skipped {
-            number: 4,
-            known: 2
-        })
-    );
+    assert_eq!(second.succession(&third), Err(ListError::Older { number: 2, known: 3 }));
+    assert_eq!(other_third.succession(&third), Err(ListError::Forked { number: 3 }));
+    assert_eq!(fourth.succession(&second), Err(ListError::Skipped { number: 4, known: 2 }));
     let elsewhere = DeploymentKey::generate(&mut Seeded(5));
-    let foreign = NodeList {
-        deployment: elsewhere.id(),
-        ..third.list().clone()
-    };
+    let foreign = NodeList { deployment: elsewhere.id(), ..third.list().clone() };
     let foreign = elsewhere.sign(foreign).unwrap();
-    assert!(matches!(
-        foreign.succession(&second),
-        Err(ListError::OtherDeployment { .. })
-    ));
+    assert!(matches!(foreign.succession(&second), Err(ListError::OtherDeployment { .. })));
 }
 
 #[test]
 fn revocation_counts_from_a_bundle_on_and_in_later_epochs() {
-    let revoked = Revoked {
-        epoch: Epoch::new(2, 5),
-        number: BundleNumber(10),
-    };
+    let revoked = Revoked { epoch: Epoch::new(2, 5), number: BundleNumber(10) };
     assert!(!revoked.covers(Epoch::new(2, 5), BundleNumber(9)));
     assert!(revoked.covers(Epoch::new(2, 5), BundleNumber(10)));
     assert!(revoked.covers(Epoch::new(3, 0), BundleNumber(1)));
@@ -259,17 +160,7 @@ fn revocation_counts_from_a_bundle_on_and_in_later_epochs() {
 fn the_deployment_key_comes_back_and_is_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     deployment_key().save(folder.path()).unwrap();
-    assert_eq!(
-        DeploymentKey::load(folder.path()).unwrap().id(),
-        deployment_key().id()
-    );
-    assert!(
-        DeploymentKey::generate(&mut Seeded(5))
-            .save(folder.path())
-            .is_err()
-    );
-    assert_eq!(
-        DeploymentKey::load(folder.path()).unwrap().id(),
-        deployment_key().id()
-    );
+    assert_eq!(DeploymentKey::load(folder.path()).unwrap().id(), deployment_key().id());
+    assert!(DeploymentKey::generate(&mut Seeded(5)).save(folder.path()).is_err());
+    assert_eq!(DeploymentKey::load(folder.path()).unwrap().id(), deployment_key().id());
 }

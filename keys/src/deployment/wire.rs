@@ -73,10 +73,7 @@ impl From<&NodeList> for NodeListV1 {
 
 impl From<&ListedNode> for ListedNodeV1 {
     fn from(node: &ListedNode) -> Self {
-        let revoked = |revoked: Revoked| RevokedV1 {
-            epoch: revoked.epoch.to_string(),
-            number: revoked.number.0,
-        };
+        let revoked = |revoked: Revoked| RevokedV1 { epoch: revoked.epoch.to_string(), number: revoked.number.0 };
         Self {
             name: node.name.to_string(),
             id: node.id.to_string(),
@@ -92,16 +89,8 @@ impl From<&ListedNode> for ListedNodeV1 {
 impl TryFrom<NodeListV1> for NodeList {
     type Error = ListError;
     fn try_from(wire: NodeListV1) -> Result<Self, ListError> {
-        let nodes = wire
-            .nodes
-            .into_iter()
-            .map(ListedNode::try_from)
-            .collect::<Result<_, _>>()?;
-        let list = Self {
-            deployment: field("deployment", &wire.deployment)?,
-            number: wire.number,
-            nodes,
-        };
+        let nodes = wire.nodes.into_iter().map(ListedNode::try_from).collect::<Result<_, _>>()?;
+        let list = Self { deployment: field("deployment", &wire.deployment)?, number: wire.number, nodes };
         list.check()?;
         Ok(list)
     }
@@ -111,10 +100,7 @@ impl TryFrom<ListedNodeV1> for ListedNode {
     type Error = FieldError;
     fn try_from(wire: ListedNodeV1) -> Result<Self, FieldError> {
         let revoked = |wire: RevokedV1| {
-            Ok::<_, FieldError>(Revoked {
-                epoch: field("epoch", &wire.epoch)?,
-                number: BundleNumber(wire.number),
-            })
+            Ok::<_, FieldError>(Revoked { epoch: field("epoch", &wire.epoch)?, number: BundleNumber(wire.number) })
         };
         Ok(Self {
             name: field("name", &wire.name)?,

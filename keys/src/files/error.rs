@@ -67,41 +67,28 @@ impl FileError {
             Self::Io { source, .. } => io_hint(source.kind()),
             Self::AlreadyThere { .. } => Some("choose another name, or move the file away first"),
             Self::BadName { .. } => None,
-            Self::NotOrdinary { .. } => {
-                Some("links, pipes and devices are never followed; put the file itself there")
-            }
+            Self::NotOrdinary { .. } => Some("links, pipes and devices are never followed; put the file itself there"),
             Self::TooLarge { .. } => Some("this is probably another kind of file"),
             Self::NotPrivate { .. } => Some(
                 "run `chmod 600` on the file; if others may have read it, its keys should be replaced. \
                  On FAT and exFAT this cannot be done: keep the node's folder on the machine's own disk",
             ),
-            Self::ReadBackDiffers { .. } => {
-                Some("do not trust this stick or disk; copy to another one")
-            }
+            Self::ReadBackDiffers { .. } => Some("do not trust this stick or disk; copy to another one"),
         }
     }
 
-    pub(super) fn io(
-        action: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
+        move |source| Self::Io { action, path, source }
     }
 }
 
 fn io_hint(kind: io::ErrorKind) -> Option<&'static str> {
     match kind {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Some("make room there, then try again")
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some("make room there, then try again"),
+        io::ErrorKind::ReadOnlyFilesystem => {
+            Some("it is mounted read-only: look for the switch on the stick, or mount it for writing")
         }
-        io::ErrorKind::ReadOnlyFilesystem => Some(
-            "it is mounted read-only: look for the switch on the stick, or mount it for writing",
-        ),
         io::ErrorKind::PermissionDenied => Some("run this as the user who owns the node's folder"),
         io::ErrorKind::NotFound => Some("check the path, and that the stick is mounted"),
         _ => None,

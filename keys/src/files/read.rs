@@ -24,20 +24,12 @@ pub fn open_ordinary(path: &Path) -> Result<File, FileError> {
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(handle) => File::from(handle),
         Err(Errno::LOOP | Errno::NXIO) => {
-            return Err(FileError::NotOrdinary {
-                path: path.to_owned(),
-            });
+            return Err(FileError::NotOrdinary { path: path.to_owned() });
         }
         Err(error) => return Err(FileError::io("open", path)(error.into())),
     };
     let metadata = file.metadata().map_err(FileError::io("look at", path))?;
-    if metadata.is_file() {
-        Ok(file)
-    } else {
-        Err(FileError::NotOrdinary {
-            path: path.to_owned(),
-        })
-    }
+    if metadata.is_file() { Ok(file) } else { Err(FileError::NotOrdinary { path: path.to_owned() }) }
 }
 
 /// Reads an ordinary file of at most `bytes_max` bytes.
@@ -69,38 +61,19 @@ pub fn check_private(path: &Path) -> Result<(), FileError> {
 fn check_handle_private(file: &File, path: &Path) -> Result<(), FileError> {
     let metadata = file.metadata().map_err(FileError::io("look at", path))?;
     let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 == 0 {
-        Ok(())
-    } else {
-        Err(FileError::NotPrivate {
-            path: path.to_owned(),
-            mode,
-        })
-    }
+    if mode & 0o077 == 0 { Ok(()) } else { Err(FileError::NotPrivate { path: path.to_owned(), mode }) }
 }
 
 fn read_handle(file: File, path: &Path, bytes_max: u64) -> Result<Vec<u8>, FileError> {
-    let too_large = || FileError::TooLarge {
-        path: path.to_owned(),
-        bytes_max,
-    };
-    let size = file
-        .metadata()
-        .map_err(FileError::io("look at", path))?
-        .len();
+    let too_large = || FileError::TooLarge { path: path.to_owned(), bytes_max };
+    let size = file.metadata().map_err(FileError::io("look at", path))?.len();
     if size > bytes_max {
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(size).map_err(|_| too_large())?);
     // The file may grow while it is read.
-    file.take(bytes_max.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(FileError::io("read", path))?;
-    if bytes.len() as u64 > bytes_max {
-        Err(too_large())
-    } else {
-        Ok(bytes)
-    }
+    file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(FileError::io("read", path))?;
+    if bytes.len() as u64 > bytes_max { Err(too_large()) } else { Ok(bytes) }
 }
 
 /// How many bytes something has, and their SHA-256.
@@ -116,10 +89,7 @@ impl FileDigest {
     /// The digest of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self {
-            size: bytes.len() as u64,
-            sha256: Sha256::digest(bytes).into(),
-        }
+        Self { size: bytes.len() as u64, sha256: Sha256::digest(bytes).into() }
     }
 
     /// Passes all of `source`, which lies at `path`, to `each`, piece by piece, and gives its digest.
@@ -133,10 +103,7 @@ impl FileDigest {
         loop {
             let read = match source.read(&mut piece) {
                 Ok(0) => {
-                    return Ok(Self {
-                        size,
-                        sha256: hash.finalize().into(),
-                    });
+                    return Ok(Self { size, sha256: hash.finalize().into() });
                 }
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -157,17 +124,11 @@ impl FileDigest {
 /// # Errors
 /// [`FileError::ReadBackDiffers`], [`FileError::NotOrdinary`], [`FileError::Io`].
 pub fn verify_copy(path: &Path, expected: &FileDigest) -> Result<(), FileError> {
-    let differs = || FileError::ReadBackDiffers {
-        path: path.to_owned(),
-    };
+    let differs = || FileError::ReadBackDiffers { path: path.to_owned() };
     let file = open_ordinary(path)?;
     fadvise(&file, 0, None, Advice::DontNeed)
         .map_err(|error| FileError::io("drop the cache of", path)(error.into()))?;
     let bounded = file.take(expected.size.saturating_add(1));
     let found = FileDigest::through(bounded, path, |_| Ok(()))?;
-    if found == *expected {
-        Ok(())
-    } else {
-        Err(differs())
-    }
+    if found == *expected { Ok(()) } else { Err(differs()) }
 }

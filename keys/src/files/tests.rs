@@ -9,10 +9,8 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }
@@ -35,10 +33,7 @@ fn publish_never_overwrites() {
     let folder = folder();
     publish(folder.path(), "a.sbag", b"first").unwrap();
     let second = publish(folder.path(), "a.sbag", b"second");
-    assert!(
-        matches!(second, Err(FileError::AlreadyThere { .. })),
-        "{second:?}"
-    );
+    assert!(matches!(second, Err(FileError::AlreadyThere { .. })), "{second:?}");
     assert_eq!(fs::read(folder.path().join("a.sbag")).unwrap(), b"first");
     assert_eq!(names(folder.path()), ["a.sbag"]);
 }
@@ -47,10 +42,7 @@ fn publish_never_overwrites() {
 fn publish_does_not_overwrite_a_link_that_leads_nowhere() {
     let folder = folder();
     std::os::unix::fs::symlink("nowhere", folder.path().join("a.sbag")).unwrap();
-    assert!(matches!(
-        publish(folder.path(), "a.sbag", b"x"),
-        Err(FileError::AlreadyThere { .. })
-    ));
+    assert!(matches!(publish(folder.path(), "a.sbag", b"x"), Err(FileError::AlreadyThere { .. })));
     assert_eq!(names(folder.path()), ["a.sbag"]);
 }
 
@@ -59,10 +51,7 @@ fn the_renaming_itself_refuses_a_name_that_was_taken_meanwhile() {
     let folder = folder();
     let taken = publish(folder.path(), "a", b"first").unwrap();
     let newer = publish(folder.path(), "b", b"second").unwrap();
-    assert!(matches!(
-        rename_to_fresh(&newer, &taken),
-        Err(FileError::AlreadyThere { .. })
-    ));
+    assert!(matches!(rename_to_fresh(&newer, &taken), Err(FileError::AlreadyThere { .. })));
     assert_eq!(fs::read(taken).unwrap(), b"first");
     assert_eq!(fs::read(newer).unwrap(), b"second");
 }
@@ -78,10 +67,7 @@ fn of_many_that_publish_one_name_at_once_exactly_one_succeeds() {
                 scope.spawn(move || publish(folder, "a", &content(writer)).ok().map(|_| writer))
             })
             .collect();
-        writers
-            .into_iter()
-            .filter_map(|writer| writer.join().unwrap())
-            .collect()
+        writers.into_iter().filter_map(|writer| writer.join().unwrap()).collect()
     });
     assert_eq!(done.len(), 1);
     assert_eq!(fs::read(folder.path().join("a")).unwrap(), content(done[0]));
@@ -92,20 +78,8 @@ fn of_many_that_publish_one_name_at_once_exactly_one_succeeds() {
 fn names_that_lead_elsewhere_are_refused() {
     let folder = folder();
     for name in ["", ".", "..", "a/b", "/a", "../a", "a\0b", "a.part"] {
-        assert!(
-            matches!(
-                publish(folder.path(), name, b"x"),
-                Err(FileError::BadName { .. })
-            ),
-            "{name:?}"
-        );
-        assert!(
-            matches!(
-                replace(folder.path(), name, b"x"),
-                Err(FileError::BadName { .. })
-            ),
-            "{name:?}"
-        );
+        assert!(matches!(publish(folder.path(), name, b"x"), Err(FileError::BadName { .. })), "{name:?}");
+        assert!(matches!(replace(folder.path(), name, b"x"), Err(FileError::BadName { .. })), "{name:?}");
     }
     assert!(names(folder.path()).is_empty());
 }
@@ -136,13 +110,8 @@ fn a_secret_is_for_its_owner_only() {
     assert_eq!(read_private(&path, 100).unwrap(), b"secret");
     for others in [0o640, 0o620, 0o610, 0o604, 0o602, 0o601, 0o666] {
         fs::set_permissions(&path, Permissions::from_mode(others)).unwrap();
-        assert!(
-            matches!(check_private(&path), Err(FileError::NotPrivate { mode, .. }) if mode == others)
-        );
-        assert!(matches!(
-            read_private(&path, 100),
-            Err(FileError::NotPrivate { .. })
-        ));
+        assert!(matches!(check_private(&path), Err(FileError::NotPrivate { mode, .. }) if mode == others));
+        assert!(matches!(read_private(&path, 100), Err(FileError::NotPrivate { .. })));
     }
 }
 
@@ -174,10 +143,7 @@ fn reading_is_bounded_to_the_byte() {
     let folder = folder();
     let path = publish(folder.path(), "a", &[7; 100]).unwrap();
     assert_eq!(read_bounded(&path, 100).unwrap(), [7; 100]);
-    assert!(matches!(
-        read_bounded(&path, 99),
-        Err(FileError::TooLarge { bytes_max: 99, .. })
-    ));
+    assert!(matches!(read_bounded(&path, 99), Err(FileError::TooLarge { bytes_max: 99, .. })));
     let empty = publish(folder.path(), "b", b"").unwrap();
     assert_eq!(read_bounded(&empty, 0).unwrap(), b"");
 }
@@ -190,16 +156,9 @@ fn links_pipes_and_folders_are_not_opened() {
     std::os::unix::fs::symlink(file, &link).unwrap();
     mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
     for path in [&link, &pipe, folder.path()] {
-        assert!(
-            matches!(read_bounded(path, 100), Err(FileError::NotOrdinary { .. })),
-            "{}",
-            path.display()
-        );
+        assert!(matches!(read_bounded(path, 100), Err(FileError::NotOrdinary { .. })), "{}", path.display());
     }
-    assert!(matches!(
-        read_bounded(&folder.path().join("absent"), 100),
-        Err(FileError::Io { .. })
-    ));
+    assert!(matches!(read_bounded(&folder.path().join("absent"), 100), Err(FileError::Io { .. })));
 }
 
 #[test]
@@ -208,20 +167,9 @@ fn a_copy_that_differs_is_found() {
     let digest = FileDigest::of(b"content");
     let good = publish(folder.path(), "good", b"content").unwrap();
     verify_copy(&good, &digest).unwrap();
-    for (name, content) in [
-        ("changed", &b"c0ntent"[..]),
-        ("short", b"conten"),
-        ("long", b"content!"),
-        ("empty", b""),
-    ] {
+    for (name, content) in [("changed", &b"c0ntent"[..]), ("short", b"conten"), ("long", b"content!"), ("empty", b"")] {
         let bad = publish(folder.path(), name, content).unwrap();
-        assert!(
-            matches!(
-                verify_copy(&bad, &digest),
-                Err(FileError::ReadBackDiffers { .. })
-            ),
-            "{name}"
-        );
+        assert!(matches!(verify_copy(&bad, &digest), Err(FileError::ReadBackDiffers { .. })), "{name}");
     }
 }
 

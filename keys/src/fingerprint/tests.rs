@@ -7,22 +7,13 @@ use crate::fixtures::{Seeded, central_card, keys, name, satellite_card};
 /// Fixed for ever: words that were written down must still be the same after an upgrade.
 #[test]
 fn the_words_of_a_card_do_not_change() {
-    assert_eq!(
-        words(&central_card()),
-        "athlete model alley swing photo pole robust staff wait chalk film boost"
-    );
-    assert_eq!(
-        words(&satellite_card()),
-        "question dose used knife bean always someone depend nose sure amount act"
-    );
+    assert_eq!(words(&central_card()), "athlete model alley swing photo pole robust staff wait chalk film boost");
+    assert_eq!(words(&satellite_card()), "question dose used knife bean always someone depend nose sure amount act");
 }
 
 #[test]
 fn the_words_stay_when_a_card_is_made_again() {
-    let again = Card {
-        made: TimeMs(7),
-        ..central_card()
-    };
+    let again = Card { made: TimeMs(7), ..central_card() };
     assert_eq!(words(&again), words(&central_card()));
 }
 
@@ -30,31 +21,15 @@ fn the_words_stay_when_a_card_is_made_again() {
 fn all_that_is_trusted_counts() {
     let card = central_card();
     let mut other_deployment = card.clone();
-    other_deployment.deployment.as_mut().unwrap().key =
-        DeploymentKey::generate(&mut Seeded(5)).public();
+    other_deployment.deployment.as_mut().unwrap().key = DeploymentKey::generate(&mut Seeded(5)).public();
     let mut all = vec![
         words(&card),
         words(&other_deployment),
-        words(&Card {
-            deployment: None,
-            ..card.clone()
-        }),
-        words(&Card {
-            name: name("ministry-2"),
-            ..card.clone()
-        }),
-        words(&Card {
-            id: NodeId([9; 16]),
-            ..card.clone()
-        }),
-        words(&Card {
-            signing: keys(9).signing.public(),
-            ..card.clone()
-        }),
-        words(&Card {
-            sealing: keys(9).sealing.recipient(),
-            ..card
-        }),
+        words(&Card { deployment: None, ..card.clone() }),
+        words(&Card { name: name("ministry-2"), ..card.clone() }),
+        words(&Card { id: NodeId([9; 16]), ..card.clone() }),
+        words(&Card { signing: keys(9).signing.public(), ..card.clone() }),
+        words(&Card { sealing: keys(9).sealing.recipient(), ..card }),
     ];
     let count = all.len();
     all.sort();

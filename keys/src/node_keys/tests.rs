@@ -16,10 +16,7 @@ fn keys_come_back_as_they_were_saved() {
     let loaded = NodeKeys::load(&path).unwrap();
     assert_eq!(loaded.signing.public(), made.signing.public());
     assert_eq!(loaded.signing.sign(b"x"), made.signing.sign(b"x"));
-    assert_eq!(
-        *loaded.sealing.to_secret_text(),
-        *made.sealing.to_secret_text()
-    );
+    assert_eq!(*loaded.sealing.to_secret_text(), *made.sealing.to_secret_text());
 }
 
 #[test]
@@ -29,20 +26,14 @@ fn keys_that_others_can_read_are_refused() {
     deployment_key().save(folder.path()).unwrap();
     for name in [SIGNING_KEY_FILE, SEALING_KEY_FILE, DEPLOYMENT_KEY_FILE] {
         let path = folder.path().join(name);
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
-            0o600
-        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         let refused = match name {
             DEPLOYMENT_KEY_FILE => DeploymentKey::load(folder.path()).map(|_| ()),
             _ => NodeKeys::load(folder.path()).map(|_| ()),
         };
         let error = refused.unwrap_err();
-        assert!(
-            matches!(error, KeyFileError::File(FileError::NotPrivate { .. })),
-            "{error}"
-        );
+        assert!(matches!(error, KeyFileError::File(FileError::NotPrivate { .. })), "{error}");
         assert!(error.to_string().contains(name), "{error}");
         assert!(error.hint().is_some());
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
@@ -55,14 +46,8 @@ fn keys_are_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     keys(1).save(folder.path()).unwrap();
     let error = keys(2).save(folder.path()).unwrap_err();
-    assert!(
-        matches!(error, KeyFileError::File(FileError::AlreadyThere { .. })),
-        "{error}"
-    );
-    assert_eq!(
-        NodeKeys::load(folder.path()).unwrap().signing.public(),
-        keys(1).signing.public()
-    );
+    assert!(matches!(error, KeyFileError::File(FileError::AlreadyThere { .. })), "{error}");
+    assert_eq!(NodeKeys::load(folder.path()).unwrap().signing.public(), keys(1).signing.public());
 }
 
 #[test]
@@ -70,10 +55,7 @@ fn the_age_command_takes_the_sealing_key_as_it_lies_there() {
     let folder = tempfile::tempdir().unwrap();
     keys(1).save(folder.path()).unwrap();
     let file = fs::File::open(folder.path().join(SEALING_KEY_FILE)).unwrap();
-    let identities = age::IdentityFile::from_buffer(BufReader::new(file))
-        .unwrap()
-        .into_identities()
-        .unwrap();
+    let identities = age::IdentityFile::from_buffer(BufReader::new(file)).unwrap().into_identities().unwrap();
     assert_eq!(identities.len(), 1);
 }
 
@@ -81,11 +63,7 @@ fn the_age_command_takes_the_sealing_key_as_it_lies_there() {
 fn one_kind_of_key_is_never_taken_for_another() {
     let folder = tempfile::tempdir().unwrap();
     keys(1).save(folder.path()).unwrap();
-    fs::copy(
-        folder.path().join(SIGNING_KEY_FILE),
-        folder.path().join(DEPLOYMENT_KEY_FILE),
-    )
-    .unwrap();
+    fs::copy(folder.path().join(SIGNING_KEY_FILE), folder.path().join(DEPLOYMENT_KEY_FILE)).unwrap();
     let error = DeploymentKey::load(folder.path()).unwrap_err();
     assert!(matches!(error, KeyFileError::NotAKey { .. }), "{error}");
 }

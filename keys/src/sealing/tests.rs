@@ -13,10 +13,7 @@ fn every_recipient_can_open_and_nobody_else() {
     let sealed = seal(b"content", &[a.recipient(), b.recipient()]).unwrap();
     assert_eq!(opened(&sealed, &a).as_deref(), Some(&b"content"[..]));
     assert_eq!(opened(&sealed, &b).as_deref(), Some(&b"content"[..]));
-    assert!(matches!(
-        open(&sealed[..], &other).map(|_| ()),
-        Err(SealError::OtherKey)
-    ));
+    assert!(matches!(open(&sealed[..], &other).map(|_| ()), Err(SealError::OtherKey)));
     assert!(!sealed.windows(7).any(|part| part == b"content"));
 }
 
@@ -46,46 +43,25 @@ fn what_was_changed_shortened_or_lengthened_does_not_open() {
 
 #[test]
 fn sealing_for_nobody_is_refused() {
-    assert!(matches!(
-        seal(b"content", &[]),
-        Err(SealError::NoRecipients)
-    ));
+    assert!(matches!(seal(b"content", &[]), Err(SealError::NoRecipients)));
 }
 
 /// From the tests of age itself.
 #[test]
 fn text_forms_are_those_of_age() {
-    let key = SealingKey::from_secret_text(
-        "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33",
-    );
+    let key =
+        SealingKey::from_secret_text("AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33");
     let recipient = key.unwrap().recipient();
-    assert_eq!(
-        recipient.to_string(),
-        "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa"
-    );
-    assert_eq!(
-        recipient.to_string().parse::<SealingRecipient>().unwrap(),
-        recipient
-    );
+    assert_eq!(recipient.to_string(), "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa");
+    assert_eq!(recipient.to_string().parse::<SealingRecipient>().unwrap(), recipient);
 }
 
 #[test]
 fn a_recipient_has_one_text_form() {
     let text = keys(1).sealing.recipient().to_string();
     assert!(text.parse::<SealingRecipient>().is_ok());
-    for other in [
-        text.to_uppercase(),
-        format!("{text} "),
-        text[1..].to_owned(),
-        String::new(),
-    ] {
-        assert!(
-            matches!(
-                other.parse::<SealingRecipient>(),
-                Err(SealError::NotARecipient { .. })
-            ),
-            "{other:?}"
-        );
+    for other in [text.to_uppercase(), format!("{text} "), text[1..].to_owned(), String::new()] {
+        assert!(matches!(other.parse::<SealingRecipient>(), Err(SealError::NotARecipient { .. })), "{other:?}");
     }
 }
 
@@ -97,13 +73,7 @@ fn weak_recipients_are_refused() {
             let mut bytes = hex::decode(point).unwrap();
             bytes[31] |= topmost;
             let text = bech32::encode::<Bech32>(Hrp::parse("age").unwrap(), &bytes).unwrap();
-            assert!(
-                matches!(
-                    text.parse::<SealingRecipient>(),
-                    Err(SealError::WeakRecipient)
-                ),
-                "{text}"
-            );
+            assert!(matches!(text.parse::<SealingRecipient>(), Err(SealError::WeakRecipient)), "{text}");
         }
     }
 }

@@ -23,10 +23,7 @@ fn the_limit_is_exact() {
     let text = text();
     assert!(split(&text, FIRST_LINE, text.len()).is_ok());
     let (bytes, bytes_max) = (text.len(), text.len() - 1);
-    assert_eq!(
-        split(&text, FIRST_LINE, bytes_max).unwrap_err(),
-        TextError::TooLarge { bytes, bytes_max }
-    );
+    assert_eq!(split(&text, FIRST_LINE, bytes_max).unwrap_err(), TextError::TooLarge { bytes, bytes_max });
 }
 
 #[test]
@@ -49,37 +46,21 @@ fn every_other_form_is_refused() {
         format!("{FIRST_LINE}\n[1,2,3]\n"),
     ];
     for other in refused {
-        assert!(
-            split(other.as_bytes(), FIRST_LINE, 1000).is_err(),
-            "{other:?}"
-        );
+        assert!(split(other.as_bytes(), FIRST_LINE, 1000).is_err(), "{other:?}");
     }
 }
 
 #[test]
 fn what_was_signed_as_one_kind_does_not_pass_for_another() {
-    let text = String::from_utf8(text())
-        .unwrap()
-        .replace("saddlebag test 1", "saddlebag card 1");
+    let text = String::from_utf8(text()).unwrap().replace("saddlebag test 1", "saddlebag card 1");
     let lines = split(text.as_bytes(), "saddlebag card 1", 1000).unwrap();
     assert_eq!(lines.verify(&keys(1).signing.public()), Err(SignatureError));
 }
 
 #[test]
 fn json_has_one_form() {
-    for json in [
-        "[1, 2,3]",
-        "[1,2,3] ",
-        "[01,2,3]",
-        "[1,2,3",
-        "[1,2,300]",
-        "",
-    ] {
-        let lines = Lines {
-            json,
-            signed: b"",
-            signature: [0; 64],
-        };
+    for json in ["[1, 2,3]", "[1,2,3] ", "[01,2,3]", "[1,2,3", "[1,2,300]", ""] {
+        let lines = Lines { json, signed: b"", signature: [0; 64] };
         assert!(lines.read_json::<Vec<u8>>().is_err(), "{json:?}");
     }
 }

@@ -24,26 +24,12 @@ fn what_a_key_signed_holds_and_nothing_else() {
     let keys = keys(1).signing;
     let signature = keys.sign(b"bytes");
     assert_eq!(verify(&keys.public(), b"bytes", &signature), Ok(()));
-    assert_eq!(
-        verify(&keys.public(), b"bytez", &signature),
-        Err(SignatureError)
-    );
-    assert_eq!(
-        verify(
-            &crate::fixtures::keys(2).signing.public(),
-            b"bytes",
-            &signature
-        ),
-        Err(SignatureError)
-    );
+    assert_eq!(verify(&keys.public(), b"bytez", &signature), Err(SignatureError));
+    assert_eq!(verify(&crate::fixtures::keys(2).signing.public(), b"bytes", &signature), Err(SignatureError));
     for at in 0..64 {
         let mut changed = signature;
         changed[at] ^= 1;
-        assert_eq!(
-            verify(&keys.public(), b"bytes", &changed),
-            Err(SignatureError),
-            "byte {at}"
-        );
+        assert_eq!(verify(&keys.public(), b"bytes", &changed), Err(SignatureError), "byte {at}");
     }
 }
 
@@ -64,11 +50,7 @@ fn signatures_are_those_of_the_standard() {
 #[test]
 fn weak_keys_are_refused() {
     for point in LOW_ORDER {
-        assert_eq!(
-            PublicKey::from_bytes(bytes(point)),
-            Err(KeyError::Weak),
-            "{point}"
-        );
+        assert_eq!(PublicKey::from_bytes(bytes(point)), Err(KeyError::Weak), "{point}");
     }
 }
 
@@ -96,10 +78,7 @@ fn a_malleable_signature_is_refused() {
         (*digit, carry) = (sum as u8, sum >> 8);
     }
     assert_eq!(carry, 0);
-    assert_eq!(
-        keys.public().verify(b"bytes", &signature),
-        Err(SignatureError)
-    );
+    assert_eq!(keys.public().verify(b"bytes", &signature), Err(SignatureError));
 }
 
 /// Even if a weak key came this far: without `verify_strict` this signature holds for any bytes.
@@ -109,15 +88,8 @@ fn verification_is_strict() {
     let mut signature = [0; 64];
     signature[..32].copy_from_slice(&weak);
     let lenient = VerifyingKey::from_bytes(&weak).unwrap();
-    assert!(
-        lenient
-            .verify(b"anything", &Signature::from_bytes(&signature))
-            .is_ok()
-    );
-    assert_eq!(
-        PublicKey(weak).verify(b"anything", &signature),
-        Err(SignatureError)
-    );
+    assert!(lenient.verify(b"anything", &Signature::from_bytes(&signature)).is_ok());
+    assert_eq!(PublicKey(weak).verify(b"anything", &signature), Err(SignatureError));
 }
 
 #[test]
@@ -127,23 +99,13 @@ fn a_public_key_has_one_text_form() {
     assert_eq!(text.parse(), Ok(key));
     assert_eq!(text.len(), ED25519_PREFIX.len() + 44);
     let trimmed = text.trim_end_matches('=');
-    for other in [
-        trimmed,
-        &text[8..],
-        &format!("{text} "),
-        &format!("{text}\n"),
-        &text.to_uppercase(),
-        "",
-    ] {
+    for other in [trimmed, &text[8..], &format!("{text} "), &format!("{text}\n"), &text.to_uppercase(), ""] {
         assert!(other.parse::<PublicKey>().is_err(), "{other:?}");
     }
     // The last character carries four bits of the key; the two others must be zero.
     let last = trimmed.chars().last().unwrap();
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let next = alphabet
-        .chars()
-        .nth(alphabet.find(last).unwrap() + 1)
-        .unwrap();
+    let next = alphabet.chars().nth(alphabet.find(last).unwrap() + 1).unwrap();
     let loose = format!("{}{next}=", &trimmed[..trimmed.len() - 1]);
     assert!(loose.parse::<PublicKey>().is_err());
 }

@@ -31,11 +31,7 @@ fn header() -> BundleHeader {
 
 fn sign(header: BundleHeader, keys: &SigningKeys) -> Head {
     let signed = signed_lines(&header);
-    Head {
-        signature: keys.sign(&signed),
-        signed,
-        header,
-    }
+    Head { signature: keys.sign(&signed), signed, header }
 }
 
 fn clinic() -> Peer {
@@ -43,9 +39,7 @@ fn clinic() -> Peer {
 }
 
 fn check(head: Head, me: Option<NodeId>) -> Result<Verified<Head>, HeadRefusal> {
-    verify_head(head, deployment_key().id(), me, |id, _| {
-        (id == CLINIC).then(clinic)
-    })
+    verify_head(head, deployment_key().id(), me, |id, _| (id == CLINIC).then(clinic))
 }
 
 fn refusal(change: impl FnOnce(&mut BundleHeader)) -> HeadRefusal {
@@ -65,39 +59,16 @@ fn what_an_admitted_peer_signed_for_this_node_is_believed() {
 #[test]
 fn each_reason_has_its_refusal() {
     let found = DeploymentId([5; 16]);
-    assert_eq!(
-        refusal(|h| h.deployment = found),
-        HeadRefusal::OtherDeployment { found }
-    );
+    assert_eq!(refusal(|h| h.deployment = found), HeadRefusal::OtherDeployment { found });
     let from = NodeId([8; 16]);
-    assert_eq!(
-        refusal(|h| h.from = from),
-        HeadRefusal::UnknownSender { from }
-    );
+    assert_eq!(refusal(|h| h.from = from), HeadRefusal::UnknownSender { from });
     let key = keys(9).signing.key_id();
-    assert_eq!(
-        refusal(|h| h.key = key),
-        HeadRefusal::OtherKey {
-            from: clinic().name,
-            key
-        }
-    );
+    assert_eq!(refusal(|h| h.key = key), HeadRefusal::OtherKey { from: clinic().name, key });
     let to = NodeId([4; 16]);
-    assert_eq!(
-        refusal(|h| h.to = to),
-        HeadRefusal::OtherReceiver {
-            from: clinic().name.to_string(),
-            to
-        }
-    );
+    assert_eq!(refusal(|h| h.to = to), HeadRefusal::OtherReceiver { from: clinic().name.to_string(), to });
     let forged = sign(header(), &keys(9).signing);
     let refused = check(forged, Some(MINISTRY)).unwrap_err();
-    assert_eq!(
-        refused,
-        HeadRefusal::BadSignature {
-            from: clinic().name
-        }
-    );
+    assert_eq!(refused, HeadRefusal::BadSignature { from: clinic().name });
 }
 
 /// A bundle that is wrong in every way is first of all another deployment's, and so on: nobody learns from
@@ -110,10 +81,7 @@ fn the_checks_come_in_their_order() {
     head.header.from = NodeId([8; 16]);
     head.header.deployment = DeploymentId([5; 16]);
     let refused = |head: &Head| check(head.clone(), Some(MINISTRY)).unwrap_err();
-    assert!(matches!(
-        refused(&head),
-        HeadRefusal::OtherDeployment { .. }
-    ));
+    assert!(matches!(refused(&head), HeadRefusal::OtherDeployment { .. }));
     head.header.deployment = deployment_key().id();
     assert!(matches!(refused(&head), HeadRefusal::UnknownSender { .. }));
     head.header.from = CLINIC;
@@ -131,13 +99,7 @@ fn the_signature_counts_for_the_received_bytes() {
         let mut bad = good.clone();
         bad.signed[at] ^= 1;
         let refused = check(bad, Some(MINISTRY)).unwrap_err();
-        assert_eq!(
-            refused,
-            HeadRefusal::BadSignature {
-                from: clinic().name
-            },
-            "byte {at}"
-        );
+        assert_eq!(refused, HeadRefusal::BadSignature { from: clinic().name }, "byte {at}");
     }
 }
 
@@ -145,55 +107,28 @@ fn the_signature_counts_for_the_received_bytes() {
 fn a_courier_can_check_what_is_for_others() {
     let head = sign(header(), &keys(2).signing);
     assert!(check(head.clone(), None).is_ok());
-    assert!(matches!(
-        check(head, Some(CLINIC)),
-        Err(HeadRefusal::OtherReceiver { .. })
-    ));
-    assert!(matches!(
-        check(sign(header(), &keys(9).signing), None),
-        Err(HeadRefusal::BadSignature { .. })
-    ));
+    assert!(matches!(check(head, Some(CLINIC)), Err(HeadRefusal::OtherReceiver { .. })));
+    assert!(matches!(check(sign(header(), &keys(9).signing), None), Err(HeadRefusal::BadSignature { .. })));
 }
 
 #[test]
 fn a_peer_found_under_another_id_is_not_the_sender() {
     let head = sign(header(), &keys(2).signing);
-    let wrong = |_, _| {
-        Some(Peer {
-            id: MINISTRY,
-            ..clinic()
-        })
-    };
+    let wrong = |_, _| Some(Peer { id: MINISTRY, ..clinic() });
     let refused = verify_head(head, deployment_key().id(), Some(MINISTRY), wrong);
-    assert_eq!(
-        refused.unwrap_err(),
-        HeadRefusal::UnknownSender { from: CLINIC }
-    );
+    assert_eq!(refused.unwrap_err(), HeadRefusal::UnknownSender { from: CLINIC });
 }
 
 #[test]
 fn what_a_revoked_node_signed_counts_only_if_it_is_from_before() {
-    let revoked_from = |number| Revoked {
-        epoch: Epoch::new(1, 9),
-        number: BundleNumber(number),
-    };
+    let revoked_from = |number| Revoked { epoch: Epoch::new(1, 9), number: BundleNumber(number) };
     let check = |number| {
-        let peer = Peer {
-            revoked: Some(revoked_from(number)),
-            ..clinic()
-        };
+        let peer = Peer { revoked: Some(revoked_from(number)), ..clinic() };
         let head = sign(header(), &keys(2).signing);
-        verify_head(head, deployment_key().id(), Some(MINISTRY), |_, _| {
-            Some(peer.clone())
-        })
+        verify_head(head, deployment_key().id(), Some(MINISTRY), |_, _| Some(peer.clone()))
     };
     assert!(check(18).is_ok());
-    assert_eq!(
-        check(17).unwrap_err(),
-        HeadRefusal::Revoked {
-            from: clinic().name
-        }
-    );
+    assert_eq!(check(17).unwrap_err(), HeadRefusal::Revoked { from: clinic().name });
 }
 
 #[test]
