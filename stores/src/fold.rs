@@ -153,8 +153,7 @@ impl Folder<'_> {
     }
 
     fn update(&mut self, before: Key, after: Key, changed: Vec<u16>, at: TimeMs) {
-        let mut standing =
-            self.remove(&before).unwrap_or(Standing { origin: None, changed: Some(Vec::new()), at });
+        let mut standing = self.remove(&before).unwrap_or(Standing { origin: None, changed: Some(Vec::new()), at });
         if let Some(known) = &mut standing.changed {
             known.extend(changed);
             known.sort_unstable();

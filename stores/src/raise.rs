@@ -35,7 +35,14 @@ pub fn created(at: TimeMs, context: &AbsorbContext, seq: Seq) -> RowState {
 
 /// A record some of whose columns were edited.
 #[must_use]
-pub fn edited(before: &RowState, changed: &[u16], all: &[u16], at: TimeMs, context: &AbsorbContext, seq: Seq) -> RowState {
+pub fn edited(
+    before: &RowState,
+    changed: &[u16],
+    all: &[u16],
+    at: TimeMs,
+    context: &AbsorbContext,
+    seq: Seq,
+) -> RowState {
     let version = Version::after(Some(before.latest()), at, context.writer);
     let column = |id: u16| {
         let known = before.of(id);

@@ -70,9 +70,8 @@ impl Table {
     /// Whether exactly these columns are unique, in whatever order.
     #[must_use]
     pub fn is_unique(&self, columns: &[String]) -> bool {
-        let same = |unique: &Vec<String>| {
-            unique.len() == columns.len() && unique.iter().all(|name| columns.contains(name))
-        };
+        let same =
+            |unique: &Vec<String>| unique.len() == columns.len() && unique.iter().all(|name| columns.contains(name));
         self.unique.iter().any(same) || same(&self.primary_key)
     }
 }

@@ -14,8 +14,8 @@ mod schema;
 mod sql;
 mod states;
 mod values;
-mod writers;
 mod write;
+mod writers;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -151,7 +151,7 @@ impl Store for SqliteStore {
     }
 
     fn restore_triggers(&mut self) -> Result<(), StoreError> {
-        install::make_triggers(&self.connection, &self.tracking)
+        install::restore_triggers(&self.connection, &self.tracking)
     }
 
     fn begin(&mut self, access: Access) -> Result<(), StoreError> {
@@ -258,7 +258,11 @@ impl Store for SqliteStore {
         write::write(self, table, rows)
     }
 
-    fn delete(&mut self, table: &TrackedTable, rows: &[(Key, Tombstone)]) -> Result<Vec<Result<(), Refusal>>, StoreError> {
+    fn delete(
+        &mut self,
+        table: &TrackedTable,
+        rows: &[(Key, Tombstone)],
+    ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
         write::delete(self, table, rows)
     }
 

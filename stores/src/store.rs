@@ -85,7 +85,8 @@ pub trait Store {
     /// The engine's.
     fn missing_triggers(&mut self) -> Result<Vec<String>, StoreError>;
 
-    /// Makes missing triggers again. Needs a write transaction.
+    /// Makes missing triggers again, and has the next absorb look at every row of their tables. Needs a write
+    /// transaction.
     ///
     /// # Errors
     /// The engine's.
@@ -211,7 +212,11 @@ pub trait Store {
     ///
     /// # Errors
     /// The engine's, for what is no refusal of a row.
-    fn delete(&mut self, table: &TrackedTable, rows: &[(Key, Tombstone)]) -> Result<Vec<Result<(), Refusal>>, StoreError>;
+    fn delete(
+        &mut self,
+        table: &TrackedTable,
+        rows: &[(Key, Tombstone)],
+    ) -> Result<Vec<Result<(), Refusal>>, StoreError>;
 
     /// Writes row states and hashes, and leaves the rows as they are.
     ///

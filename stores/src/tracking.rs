@@ -366,7 +366,8 @@ fn resolve_references(
 ) -> Result<BTreeMap<String, u32>, TrackingError> {
     let mut references = BTreeMap::new();
     for foreign_key in &table.foreign_keys {
-        if foreign_key.columns.iter().any(|column| exclude.contains(column)) || !carries_local_key(foreign_key, schema) {
+        if foreign_key.columns.iter().any(|column| exclude.contains(column)) || !carries_local_key(foreign_key, schema)
+        {
             continue;
         }
         let [column] = foreign_key.columns.as_slice() else {
@@ -459,10 +460,10 @@ fn check_names(
     wanted: &crate::config::TableConfig,
 ) -> Result<(), TrackingError> {
     let exists = |column: &String| {
-        table.column(column).map(|_| ()).ok_or_else(|| TrackingError::NoColumn {
-            table: table.name.clone(),
-            column: column.clone(),
-        })
+        table
+            .column(column)
+            .map(|_| ())
+            .ok_or_else(|| TrackingError::NoColumn { table: table.name.clone(), column: column.clone() })
     };
     wanted.exclude.iter().try_for_each(exists)?;
     let parts = match &wanted.identity {
@@ -546,9 +547,11 @@ mod tests {
 
     #[test]
     fn parents_come_first_and_numbers_last() {
-        let schema = schema(vec![table("a", &["b_id"], &[("b_id", "b")]), table("b", &["self_id"], &[("self_id", "b")])]);
+        let schema =
+            schema(vec![table("a", &["b_id"], &[("b_id", "b")]), table("b", &["self_id"], &[("self_id", "b")])]);
         let config = config("[a]\nidentity='assigned'\n[b]\nidentity='assigned'");
-        let known = Numbering { tables: [("b".into(), (7, [("self_id".into(), 3)].into()))].into(), summary: String::new() };
+        let known =
+            Numbering { tables: [("b".into(), (7, [("self_id".into(), 3)].into()))].into(), summary: String::new() };
         let tracking = Tracking::resolve(&config, &schema, &known).unwrap();
         let seen: Vec<_> = tracking.tables.iter().map(|t| (t.name.as_str(), t.number, t.columns[0].id)).collect();
         assert_eq!(seen, [("b", 7, 3), ("a", 8, 0)]);

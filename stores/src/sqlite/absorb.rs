@@ -85,11 +85,7 @@ pub(super) fn absorb(
     Ok(absorb.absorbed)
 }
 
-fn fold_table(
-    store: &mut SqliteStore,
-    table: &TrackedTable,
-    entries: Vec<fold::Entry>,
-) -> Result<Folded, StoreError> {
+fn fold_table(store: &mut SqliteStore, table: &TrackedTable, entries: Vec<fold::Entry>) -> Result<Folded, StoreError> {
     // The fold asks through a shared reference, so what it may ask is looked up first.
     let mut keys = std::collections::HashSet::new();
     for entry in &entries {
@@ -188,22 +184,19 @@ impl Absorb<'_> {
             _ => stored.state,
         };
         let version = Version::after(Some(state.latest()), gone.at, self.context.writer);
-        let tombstone = Tombstone {
-            uid: stored.uid,
-            table: table.number,
-            version,
-            seq,
-            source: None,
-            state,
-            values,
-        };
+        let tombstone = Tombstone { uid: stored.uid, table: table.number, version, seq, source: None, state, values };
         states::save_tombstone(self.store, &tombstone)?;
         self.absorbed.deleted += 1;
         Ok(())
     }
 
     /// Gives a new row its uid and its state.
-    fn take_in(&mut self, table: &TrackedTable, fresh: Fresh, unhashed: &mut Vec<(u32, Key)>) -> Result<(), StoreError> {
+    fn take_in(
+        &mut self,
+        table: &TrackedTable,
+        fresh: Fresh,
+        unhashed: &mut Vec<(u32, Key)>,
+    ) -> Result<(), StoreError> {
         let Some(values) = read_row(self.store, table, &fresh.key)? else { return Ok(()) };
         let derived = derive(table, &values);
         let taken = match derived {
@@ -293,11 +286,7 @@ fn read_row(store: &SqliteStore, table: &TrackedTable, key: &Key) -> Result<Opti
     let (columns, joins) = row_columns(table);
     let equal = |(at, part): (usize, &crate::tracking::KeyColumn)| format!("t.{} = ?{}", quote(&part.name), at + 1);
     let condition: Vec<_> = table.key.iter().enumerate().map(equal).collect();
-    let sql = format!(
-        "SELECT 1{columns} FROM {} t{joins} WHERE {}",
-        quote(&table.name),
-        condition.join(" AND ")
-    );
+    let sql = format!("SELECT 1{columns} FROM {} t{joins} WHERE {}", quote(&table.name), condition.join(" AND "));
     let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
     let mut rows = statement.query(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
     rows.next().map_err(failed)?.map(|row| values_at(row, 1, table)).transpose().map_err(failed)

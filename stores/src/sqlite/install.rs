@@ -15,7 +15,7 @@ use crate::tracking::{Numbering, TrackedTable, Tracking};
 pub(super) const BITS: u16 = 62;
 
 /// Milliseconds since 1970 as every SQLite since 3.0 can tell them.
-const NOW: &str = "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)";
+pub(super) const NOW: &str = "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)";
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS saddlebag_setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -176,11 +176,7 @@ fn triggers(table: &TrackedTable) -> [(String, String); 3] {
         ),
         trigger(
             "delete",
-            format!(
-                "BEGIN INSERT INTO {log} (op, at, {k}{}) VALUES (3, {NOW}, {old}{})",
-                listed(&kept),
-                listed(&last)
-            ),
+            format!("BEGIN INSERT INTO {log} (op, at, {k}{}) VALUES (3, {NOW}, {old}{})", listed(&kept), listed(&last)),
         ),
     ]
 }
@@ -225,6 +221,19 @@ pub(super) fn make_triggers(connection: &Connection, tracking: &Tracking) -> Res
             if missing.contains(&name) {
                 run(connection, &format!("DROP TRIGGER IF EXISTS {name}; {sql};"))?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Makes the triggers that are missing or differ, and checks the tables that were without: "a migration that rebuilds
+/// a table loses them".
+pub(super) fn restore_triggers(connection: &Connection, tracking: &Tracking) -> Result<(), StoreError> {
+    let missing = missing_triggers(connection, tracking)?;
+    make_triggers(connection, tracking)?;
+    for table in &tracking.tables {
+        if triggers(table).iter().any(|(name, _)| missing.contains(name)) {
+            super::journal::recheck(connection, table)?;
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row};
 use saddlebag_formats::{TimeMs, Value};
 
 use super::engine;
-use super::install::{BITS, words_of};
+use super::install::{BITS, NOW, words_of};
 use super::sql::{journal, key_columns, key_join, quote, states};
 use super::values::{from_sql, key_at};
 use crate::error::StoreError;
@@ -16,8 +16,7 @@ pub(super) fn count(connection: &Connection, tracking: &Tracking) -> Result<u64,
     let mut sum = 0;
     for table in &tracking.tables {
         let sql = format!("SELECT count(*) FROM {}", journal(table.number));
-        let mut statement =
-            connection.prepare_cached(&sql).map_err(|error| engine("counting the journal", &error))?;
+        let mut statement = connection.prepare_cached(&sql).map_err(|error| engine("counting the journal", &error))?;
         let rows: i64 =
             statement.query_row([], |row| row.get(0)).map_err(|error| engine("counting the journal", &error))?;
         sum += rows.cast_unsigned();
@@ -46,6 +45,22 @@ pub(super) fn existing(connection: &Connection, table: &TrackedTable, limit: u64
     Ok(rows as u64)
 }
 
+/// Notes every row of a table as perhaps changed, and every row state without a row as deleted: absorb tells by the
+/// row hash what really happened while the triggers were away.
+pub(super) fn recheck(connection: &Connection, table: &TrackedTable) -> Result<(), StoreError> {
+    let keys: Vec<_> = table.key.iter().map(|part| format!("t.{}", quote(&part.name))).collect();
+    let named: Vec<_> = keys.iter().map(|key| format!("{key} IS NOT NULL")).collect();
+    let (log, name, states) = (journal(table.number), quote(&table.name), states(table.number));
+    let (k, p, s) = (key_columns(table, "k"), key_columns(table, "p"), key_columns(table, "s.k"));
+    let (keys, named, join) = (keys.join(", "), named.join(" AND "), key_join(table, "s.", "t."));
+    let sql = format!(
+        "INSERT INTO {log} (op, at, {k}, {p}) SELECT 2, {NOW}, {keys}, {keys} FROM {name} t WHERE {named};
+         INSERT INTO {log} (op, at, {k}) SELECT 3, {NOW}, {s} FROM {states} s
+         WHERE NOT EXISTS (SELECT 1 FROM {name} t WHERE {join});"
+    );
+    connection.execute_batch(&sql).map_err(|error| engine("checking a table whose triggers were gone", &error))
+}
+
 /// Reads and deletes the entries of one table, in the order in which they were written.
 pub(super) fn take(connection: &Connection, table: &TrackedTable) -> Result<Vec<Entry>, StoreError> {
     let failed = |error| engine("reading the journal", &error);
@@ -69,7 +84,11 @@ fn entry(row: &Row<'_>, table: &TrackedTable) -> rusqlite::Result<Entry> {
     let after = key_at(row, 2, parts)?;
     let event = match row.get::<_, i64>(0)? {
         1 => Event::Insert { key: after },
-        2 => Event::Update { before: key_at(row, 2 + parts, parts)?, after, changed: changed(row, table, 2 + 2 * parts)? },
+        2 => Event::Update {
+            before: key_at(row, 2 + parts, parts)?,
+            after,
+            changed: changed(row, table, 2 + 2 * parts)?,
+        },
         _ => Event::Delete { key: after, old: old_values(row, table, 2 + 2 * parts + words)? },
     };
     Ok(Entry { at: TimeMs(row.get(1)?), event })
@@ -88,8 +107,7 @@ fn changed(row: &Row<'_>, table: &TrackedTable, start: usize) -> rusqlite::Resul
 }
 
 fn old_values(row: &Row<'_>, table: &TrackedTable, start: usize) -> rusqlite::Result<Vec<(u16, Value)>> {
-    let value = |(at, column): (usize, &crate::tracking::TrackedColumn)| {
-        Ok((column.id, from_sql(row.get_ref(start + at)?)))
-    };
+    let value =
+        |(at, column): (usize, &crate::tracking::TrackedColumn)| Ok((column.id, from_sql(row.get_ref(start + at)?)));
     table.columns.iter().enumerate().map(value).collect()
 }

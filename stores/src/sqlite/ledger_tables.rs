@@ -105,10 +105,8 @@ fn conflict_row(row: &Row<'_>) -> rusqlite::Result<ConflictRow> {
     let kind: String = row.get(4)?;
     // The writers are named by number: their versions are completed by the caller.
     let side = |start: usize| -> rusqlite::Result<(ConflictSide, u32)> {
-        let writer = saddlebag_formats::Writer {
-            node: saddlebag_formats::NodeId([0; 16]),
-            epoch: saddlebag_formats::Epoch(0),
-        };
+        let writer =
+            saddlebag_formats::Writer { node: saddlebag_formats::NodeId([0; 16]), epoch: saddlebag_formats::Epoch(0) };
         let version = Version { time: TimeMs(row.get(start + 1)?), writer };
         Ok((ConflictSide { value: row.get(start)?, version }, row.get(start + 2)?))
     };
@@ -191,8 +189,7 @@ pub(super) fn add_receipt(connection: &Connection, stored: &StoredReceipt) -> Re
                WHERE outcome <> excluded.outcome OR reason <> excluded.reason";
     let StoredReceipt { link, receipt } = stored;
     let outcome = outcome_name(receipt.outcome);
-    let parameters =
-        params![link.0, receipt.table, receipt.uid.0, key_column(receipt), outcome, receipt.reason];
+    let parameters = params![link.0, receipt.table, receipt.uid.0, key_column(receipt), outcome, receipt.reason];
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute(parameters)).map_err(write_failed)?;
     Ok(())
 }
@@ -222,21 +219,13 @@ pub(super) fn has_new_receipts(connection: &Connection, link: LinkId) -> Result<
     connection.query_row(sql, [link.0], |row| row.get(0)).map_err(read_failed)
 }
 
-pub(super) fn receipts_carried(
-    connection: &Connection,
-    link: LinkId,
-    number: BundleNumber,
-) -> Result<(), StoreError> {
+pub(super) fn receipts_carried(connection: &Connection, link: LinkId, number: BundleNumber) -> Result<(), StoreError> {
     let sql = "UPDATE saddlebag_receipt SET carried = ?2 WHERE link = ?1 AND carried IS NULL";
     connection.execute(sql, params![link.0, number.0.cast_signed()]).map_err(write_failed)?;
     Ok(())
 }
 
-pub(super) fn receipts_arrived(
-    connection: &Connection,
-    link: LinkId,
-    number: BundleNumber,
-) -> Result<(), StoreError> {
+pub(super) fn receipts_arrived(connection: &Connection, link: LinkId, number: BundleNumber) -> Result<(), StoreError> {
     let sql = "DELETE FROM saddlebag_receipt WHERE link = ?1 AND carried <= ?2";
     connection.execute(sql, params![link.0, number.0.cast_signed()]).map_err(write_failed)?;
     Ok(())
@@ -251,8 +240,7 @@ pub(super) fn save_received_receipt(
                (link, table_name, uid, column_name, outcome, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let StoredReceipt { link, receipt } = stored;
     let outcome = outcome_name(receipt.outcome);
-    let parameters =
-        params![link.0, receipt.table, receipt.uid.0, key_column(receipt), outcome, receipt.reason, at.0];
+    let parameters = params![link.0, receipt.table, receipt.uid.0, key_column(receipt), outcome, receipt.reason, at.0];
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute(parameters)).map_err(write_failed)?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use rusqlite::{Connection, Params};
-use saddlebag_formats::{Seq, Uid};
+use saddlebag_formats::{Seq, Uid, Value};
 
 use super::sql::{key_columns, key_join, quote, row_columns, states};
 use super::values::{key_at, uid_at, values_at};
@@ -24,6 +24,15 @@ fn select(table: &TrackedTable) -> String {
     )
 }
 
+/// A record whose state is still encoded.
+struct Found {
+    key: Key,
+    uid: Uid,
+    hash: u64,
+    state: Vec<u8>,
+    values: Vec<Value>,
+}
+
 /// Reads the records that a condition selects.
 fn read(
     store: &mut SqliteStore,
@@ -33,19 +42,20 @@ fn read(
 ) -> Result<Vec<Record>, StoreError> {
     let failed = |error| engine("reading records", &error);
     let parts = table.key.len();
-    let found: Vec<(Key, Uid, u64, Vec<u8>, Vec<saddlebag_formats::Value>)> = {
+    let found: Vec<Found> = {
         let sql = format!("{} WHERE s.home = 0 AND {condition}", select(table));
         let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
         let rows = statement.query_map(parameters, |row| {
             let uid = uid_at(row, parts)?.unwrap_or(Uid([0; 16]));
             let hash = row.get::<_, i64>(parts + 1)?.cast_unsigned();
-            Ok((key_at(row, 0, parts)?, uid, hash, row.get(parts + 2)?, values_at(row, parts + 3, table)?))
+            let (state, values) = (row.get(parts + 2)?, values_at(row, parts + 3, table)?);
+            Ok(Found { key: key_at(row, 0, parts)?, uid, hash, state, values })
         });
         rows.map_err(failed)?.collect::<rusqlite::Result<_>>().map_err(failed)?
     };
     let mut records = Vec::with_capacity(found.len());
-    for (key, uid, hash, bytes, values) in found {
-        records.push(Record { uid, key, state: row_states::decode(store, &bytes)?, hash, values });
+    for Found { key, uid, hash, state, values } in found {
+        records.push(Record { uid, key, state: row_states::decode(store, &state)?, hash, values });
     }
     Ok(records)
 }

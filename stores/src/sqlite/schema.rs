@@ -73,7 +73,12 @@ fn read_columns(connection: &Connection, table: &mut Table) -> Result<()> {
 fn foreign_keys(connection: &Connection, table: &str) -> Result<Vec<ForeignKey>> {
     let mut statement = connection.prepare(&format!("PRAGMA main.foreign_key_list({})", quote(table)))?;
     let rows = statement.query_map([], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?, row.get::<_, Option<String>>(4)?))
+        Ok((
+            row.get::<_, i64>(0)?,
+            row.get::<_, String>(2)?,
+            row.get::<_, String>(3)?,
+            row.get::<_, Option<String>>(4)?,
+        ))
     })?;
     let mut keys: Vec<(i64, ForeignKey)> = Vec::new();
     for row in rows {

@@ -45,11 +45,7 @@ pub(super) fn decode(store: &mut SqliteStore, bytes: &[u8]) -> Result<RowState, 
 pub(super) fn at_key(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -> Result<Option<Stored>, StoreError> {
     let failed = |error| engine("reading a row state", &error);
     let condition: Vec<_> = (1..=table.key.len()).map(|part| format!("k{part} = ?{part}")).collect();
-    let sql = format!(
-        "SELECT uid, hash, home, state FROM {} WHERE {}",
-        states(table.number),
-        condition.join(" AND ")
-    );
+    let sql = format!("SELECT uid, hash, home, state FROM {} WHERE {}", states(table.number), condition.join(" AND "));
     let found = {
         let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
         let mut rows = statement.query(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
@@ -58,7 +54,12 @@ pub(super) fn at_key(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -
             Some(row) => Some(
                 (|| {
                     let uid: [u8; 16] = row.get(0)?;
-                    Ok((Uid(uid), row.get::<_, i64>(1)?.cast_unsigned(), row.get::<_, bool>(2)?, row.get::<_, Vec<u8>>(3)?))
+                    Ok((
+                        Uid(uid),
+                        row.get::<_, i64>(1)?.cast_unsigned(),
+                        row.get::<_, bool>(2)?,
+                        row.get::<_, Vec<u8>>(3)?,
+                    ))
                 })()
                 .map_err(failed)?,
             ),
@@ -69,7 +70,12 @@ pub(super) fn at_key(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -
 }
 
 /// Writes a row state under a key, over the one that is there.
-pub(super) fn save(store: &mut SqliteStore, table: &TrackedTable, key: &Key, stored: &Stored) -> Result<(), StoreError> {
+pub(super) fn save(
+    store: &mut SqliteStore,
+    table: &TrackedTable,
+    key: &Key,
+    stored: &Stored,
+) -> Result<(), StoreError> {
     let failed = |error| engine("writing a row state", &error);
     let bytes = encode(store, &stored.state)?;
     let parts = table.key.len();
@@ -166,8 +172,7 @@ pub(super) fn deleted(
 ) -> Result<Vec<Tombstone>, StoreError> {
     let failed = |error| engine("reading deleted records", &error);
     let found: Vec<TombstoneBytes> = {
-        let sql =
-            format!("SELECT {TOMBSTONE} WHERE seq > ?1 AND seq <= ?2 AND table_number = ?3 ORDER BY seq");
+        let sql = format!("SELECT {TOMBSTONE} WHERE seq > ?1 AND seq <= ?2 AND table_number = ?3 ORDER BY seq");
         let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
         let (after, upto) = (after.0.cast_signed(), upto.0.cast_signed());
         let rows = statement.query_map((after, upto, table.number), tombstone_bytes).map_err(failed)?;

@@ -20,7 +20,11 @@ pub(super) fn write(
     rows.iter().map(|row| write_one(store, table, row)).collect()
 }
 
-fn write_one(store: &mut SqliteStore, table: &TrackedTable, row: &RowWrite) -> Result<Result<Key, Refusal>, StoreError> {
+fn write_one(
+    store: &mut SqliteStore,
+    table: &TrackedTable,
+    row: &RowWrite,
+) -> Result<Result<Key, Refusal>, StoreError> {
     let written = match &row.key {
         Some(key) => update(store, table, key, &row.values)?,
         None => insert(store, table, &row.values)?,
@@ -96,9 +100,12 @@ fn update(
     if values.is_empty() {
         return Ok(Ok(key.clone()));
     }
-    let set = |(at, (index, _)): (usize, &(usize, Value))| format!("{} = ?{}", quote(&table.columns[*index].name), at + 1);
+    let set =
+        |(at, (index, _)): (usize, &(usize, Value))| format!("{} = ?{}", quote(&table.columns[*index].name), at + 1);
     let sets: Vec<_> = values.iter().enumerate().map(set).collect();
-    let equal = |(at, part): (usize, &crate::tracking::KeyColumn)| format!("{} = ?{}", quote(&part.name), values.len() + at + 1);
+    let equal = |(at, part): (usize, &crate::tracking::KeyColumn)| {
+        format!("{} = ?{}", quote(&part.name), values.len() + at + 1)
+    };
     let condition: Vec<_> = table.key.iter().enumerate().map(equal).collect();
     let sql = format!("UPDATE {} SET {} WHERE {}", quote(&table.name), sets.join(", "), condition.join(" AND "));
     let given: Vec<&Value> = values.iter().map(|(_, value)| value).chain(&key.0).collect();
