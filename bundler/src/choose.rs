@@ -35,6 +35,17 @@ pub(crate) fn changes(
     Ok(all)
 }
 
+/// How many records changed in `(after, upto]` that `link` lacks.
+///
+/// # Errors
+/// The database's.
+pub fn lacking(store: &mut dyn Store, link: &Link, after: Seq, upto: Seq) -> Result<u64, StoreError> {
+    if after >= upto {
+        return Ok(0);
+    }
+    Ok(changes(store, link, after, upto)?.iter().map(|table| table.records.len() as u64).sum())
+}
+
 /// Whether a table's changes go to a neighbour of this role.
 fn travels(direction: Direction, peer: PeerRole) -> bool {
     match direction {

@@ -154,7 +154,11 @@ impl Exporter<'_> {
     /// [`ExportError`]; then nothing was published.
     pub fn export(&mut self, link: LinkId, dry_run: bool) -> Result<Exported, ExportError> {
         let now = self.clock.now();
-        self.absorb_and_open_snapshot()?;
+        if dry_run {
+            self.absorb_for_a_look()?;
+        } else {
+            self.absorb_and_open_snapshot()?;
+        }
         let snapshot = self.read_snapshot(link);
         let ended = self.store.rollback();
         let snapshot = snapshot?;
@@ -172,6 +176,12 @@ impl Exporter<'_> {
         let bundles = self.make_all(snapshot, &folder)?;
         outbox::remove_others(&folder, &bundles)?;
         Ok(Exported { result: ExportResult::Written, bundles })
+    }
+
+    /// Absorbs in a transaction that is undone once the snapshot has been read.
+    fn absorb_for_a_look(&mut self) -> Result<(), StoreError> {
+        self.store.begin(Access::Write)?;
+        self.absorb().inspect_err(|_| drop(self.store.rollback()))
     }
 
     /// Absorbs, and opens a snapshot in which nothing is left to absorb: a row read there has the values that its
@@ -276,7 +286,8 @@ impl Exporter<'_> {
                 || snapshot.link.owes_acknowledgement;
         };
         let covered = last.header.upto;
-        let acknowledges_less = last.header.ack != acknowledgement(&snapshot.link) && snapshot.link.owes_acknowledgement;
+        let acknowledges_less =
+            last.header.ack != acknowledgement(&snapshot.link) && snapshot.link.owes_acknowledgement;
         changes.map(choose::place).any(|place| place > covered) || snapshot.new_receipts || acknowledges_less
     }
 

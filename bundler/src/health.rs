@@ -11,7 +11,13 @@ use saddlebag_stores::{Store, StoreError};
 ///
 /// # Errors
 /// The database's.
-pub fn health(store: &mut dyn Store, link: &Link, outbox: &Path, acknowledged: Seq, now: TimeMs) -> Result<Health, StoreError> {
+pub fn health(
+    store: &mut dyn Store,
+    link: &Link,
+    outbox: &Path,
+    acknowledged: Seq,
+    now: TimeMs,
+) -> Result<Health, StoreError> {
     let counts = store.counts(link.id)?;
     Ok(Health {
         software: concat!("saddlebag ", env!("CARGO_PKG_VERSION")).to_owned(),

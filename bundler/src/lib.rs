@@ -10,6 +10,7 @@ pub mod high_water;
 mod make;
 mod outbox;
 
+pub use choose::lacking;
 pub use export::{ExportError, ExportResult, Exported, Exporter};
 pub use health::health;
 pub use high_water::{HighWater, HighWaterError};

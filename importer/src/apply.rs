@@ -204,7 +204,13 @@ impl Application<'_> {
         Ok(tally)
     }
 
-    fn hold(&mut self, incoming: &Incoming, kind: HeldKind, reason: &str, tally: &mut Tally) -> Result<(), ImportError> {
+    fn hold(
+        &mut self,
+        incoming: &Incoming,
+        kind: HeldKind,
+        reason: &str,
+        tally: &mut Tally,
+    ) -> Result<(), ImportError> {
         match kind {
             HeldKind::Parked => tally.parked += 1,
             HeldKind::Quarantined => tally.quarantined += 1,
@@ -227,7 +233,9 @@ impl Application<'_> {
         }
         tally.conflicts += 1;
         let (outcome, reason) = match conflict.kind {
-            ConflictKind::Values => (Outcome::Conflict, "another place wrote this column without having seen this value"),
+            ConflictKind::Values => {
+                (Outcome::Conflict, "another place wrote this column without having seen this value")
+            }
             ConflictKind::Deletion => {
                 (Outcome::DeletionKept, "one place deleted this record while another edited it or referred to it")
             }
@@ -263,8 +271,7 @@ impl Application<'_> {
         }
         let columns: Vec<_> = table.columns.iter().map(|column| (column.id, *record.state.of(column.id))).collect();
         record.state = saddlebag_formats::RowState::from_columns(&columns).unwrap_or(record.state);
-        let conflict =
-            self.planner().deletion_conflict(table, record.uid, record.state.latest(), deletion.version);
+        let conflict = self.planner().deletion_conflict(table, record.uid, record.state.latest(), deletion.version);
         self.store.save_states(table, &[record])?;
         self.note(&conflict, tally)?;
         self.settle(incoming, tally)

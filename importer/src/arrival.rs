@@ -115,7 +115,10 @@ mod tests {
         assert_eq!(judge(&header(2, 9, 0, 20), &link).unwrap(), Arrival::Already);
         assert_eq!(judge(&header(4, 4, 0, 30), &link).unwrap(), Arrival::New { applied: Seq(30) });
         assert_eq!(judge(&header(5, 5, 31, 40), &link).unwrap(), Arrival::Early { applied: Seq(30) });
-        assert_eq!(judge(&header(1, 1, 5, 9), &super::tests::link(None, None)).unwrap(), Arrival::Early { applied: Seq(0) });
+        assert_eq!(
+            judge(&header(1, 1, 5, 9), &super::tests::link(None, None)).unwrap(),
+            Arrival::Early { applied: Seq(0) }
+        );
     }
 
     #[test]
@@ -130,12 +133,8 @@ mod tests {
     fn an_acknowledgement_names_what_was_made_and_never_goes_back() {
         let mut link = link(None, position(5, 5, 50));
         let ack = |number: u64, id: u8, upto: u64| {
-            let ack = Acknowledgement {
-                epoch: EPOCH,
-                number: BundleNumber(number),
-                id: BundleId([id; 16]),
-                upto: Seq(upto),
-            };
+            let ack =
+                Acknowledgement { epoch: EPOCH, number: BundleNumber(number), id: BundleId([id; 16]), upto: Seq(upto) };
             BundleHeader { ack: Some(ack), ..header(1, 1, 0, 0) }
         };
         for forged in [ack(6, 6, 60), ack(5, 6, 50), ack(5, 5, 51)] {

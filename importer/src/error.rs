@@ -111,7 +111,9 @@ impl ImportError {
             Self::Payload { .. } => {
                 Some("nothing was changed; copy the file again, or wait: the sender sends everything again")
             }
-            Self::Sealed { .. } => Some("nothing was changed; if this node has new keys, the sender needs its new card"),
+            Self::Sealed { .. } => {
+                Some("nothing was changed; if this node has new keys, the sender needs its new card")
+            }
             Self::Contents { .. } | Self::OtherContents { .. } | Self::Nodes { .. } => {
                 Some("nothing was changed; ask the sender which version of saddlebag it runs, and keep the file")
             }

@@ -1,7 +1,7 @@
 //! Changes that are kept until they can be applied, and the receipts that say so.
 
-use saddlebag_formats::members::{decode_change, encode_change};
 use saddlebag_formats::members::{Outcome, Receipt};
+use saddlebag_formats::members::{decode_change, encode_change};
 use saddlebag_formats::row_state_bytes::{decode_values, encode_values};
 use saddlebag_formats::{LinkId, Seq, TimeMs, Uid, Value};
 use saddlebag_stores::Store;

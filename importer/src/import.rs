@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use saddlebag_formats::Seq;
 use saddlebag_formats::ambient::{Clock, Entropy};
 use saddlebag_formats::header::BundleHeader;
 use saddlebag_formats::node_name::NodeName;
 use saddlebag_formats::payload::Payload;
-use saddlebag_formats::Seq;
 use saddlebag_keys::deployment::SignedNodeList;
 use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::signing::PublicKey;
@@ -90,8 +90,9 @@ impl Importer<'_> {
             Ok(applied) => {
                 if dry_run {
                     self.store.rollback()?;
-                } else {
-                    self.store.commit()?;
+                } else if let Err(error) = self.store.commit() {
+                    self.store.rollback()?;
+                    return Err(error.into());
                 }
                 Ok(applied)
             }
@@ -154,9 +155,14 @@ impl Importer<'_> {
         found.ok_or_else(|| ImportError::Damaged { what: "a link", reason: "it is not there any more".to_owned() })
     }
 
-    /// A bundle that is still on its way has not been acknowledged where its sender could see it: say it again.
+    /// A bundle that comes again may not have been acknowledged where its sender could see it: say it again, unless
+    /// the sender acknowledged the very bundle that said so.
     fn remind(&mut self, link: &mut Link, payload: &Payload) -> Result<(), StoreError> {
-        if !link.owes_acknowledgement && has_contents(payload) {
+        let is_told = match (link.sent, link.acknowledged) {
+            (Some(sent), Some(acknowledged)) => (acknowledged.epoch, acknowledged.number) == (sent.epoch, sent.number),
+            _ => false,
+        };
+        if !is_told && !link.owes_acknowledgement && has_contents(payload) {
             link.owes_acknowledgement = true;
             self.store.save_link(link)?;
         }

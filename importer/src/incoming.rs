@@ -222,7 +222,8 @@ mod tests {
 
     #[test]
     fn a_later_change_is_laid_over_the_held_one_with_its_first_base() {
-        let mut held = Incoming::new(&description(), write(true, &[(0, 10, Some(5), 1), (1, 11, None, 1)]), Seq(0)).unwrap();
+        let mut held =
+            Incoming::new(&description(), write(true, &[(0, 10, Some(5), 1), (1, 11, None, 1)]), Seq(0)).unwrap();
         let later = Incoming::new(&description(), write(false, &[(0, 20, Some(10), 2)]), Seq(1)).unwrap();
         assert!(held.overlay(later).is_empty());
         let IncomingAction::Write { whole, columns } = &held.action else { panic!("a write") };
@@ -243,7 +244,8 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_what_came() {
-        let incoming = Incoming::new(&description(), write(true, &[(0, 10, Some(5), 3), (1, 11, None, 4)]), Seq(0)).unwrap();
+        let incoming =
+            Incoming::new(&description(), write(true, &[(0, 10, Some(5), 3), (1, 11, None, 4)]), Seq(0)).unwrap();
         let (description, change) = incoming.to_change();
         assert_eq!(Incoming::new(&description, change, Seq(0)), Some(incoming));
     }

@@ -117,9 +117,7 @@ fn decide(setting: &Setting, new: &New, local: Local<'_>) -> Outcome {
 pub fn taken(setting: &Setting, new: &New, local: Option<&ColumnState>, seq: Seq) -> ColumnState {
     // Only a node with a central of its own needs to know what its change was based on.
     let base = match (setting.side, setting.uplink) {
-        (Side::Central, Some(_)) => {
-            local.and_then(|state| base_for_next(state, setting.uplink, setting.acknowledged))
-        }
+        (Side::Central, Some(_)) => local.and_then(|state| base_for_next(state, setting.uplink, setting.acknowledged)),
         _ => None,
     };
     // A satellite may have gone on since it sent what was held: it is told what stands.

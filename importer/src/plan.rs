@@ -138,7 +138,8 @@ impl Planner<'_> {
             return quarantine("the record comes without any column that is shared here".to_owned());
         };
         let values: BTreeMap<_, _> = columns.into_iter().map(|(index, new)| (index, new.value)).collect();
-        let all: Vec<Value> = (0..table.columns.len()).map(|i| values.get(&i).cloned().unwrap_or(Value::Null)).collect();
+        let all: Vec<Value> =
+            (0..table.columns.len()).map(|i| values.get(&i).cloned().unwrap_or(Value::Null)).collect();
         Planned::Write(Box::new(Write {
             cause: Some(cause),
             table: table.number,
@@ -221,7 +222,10 @@ impl Planner<'_> {
                 && new.value != record.values[*index]
         });
         differs.then(|| {
-            format!("another record of `{}` was created under the key that this one had before it was corrected", table.name)
+            format!(
+                "another record of `{}` was created under the key that this one had before it was corrected",
+                table.name
+            )
         })
     }
 
@@ -353,10 +357,8 @@ impl Planner<'_> {
 
     /// A held value that its sender overwrote with something that it had from elsewhere.
     pub(crate) fn replaced_conflict(&self, incoming: &Incoming, column: &str, lost: &New, standing: &New) -> Conflict {
-        let side = |new: &New| ConflictSide {
-            value: Some(encode_values(&[(0, new.value.clone())])),
-            version: new.version,
-        };
+        let side =
+            |new: &New| ConflictSide { value: Some(encode_values(&[(0, new.value.clone())])), version: new.version };
         Conflict {
             link: self.setting.link,
             table: incoming.table.clone(),
@@ -370,7 +372,13 @@ impl Planner<'_> {
     }
 
     /// A record that was deleted in one place and is kept because of what another did.
-    pub(crate) fn deletion_conflict(&self, table: &TrackedTable, uid: Uid, kept: Version, deleted: Version) -> Conflict {
+    pub(crate) fn deletion_conflict(
+        &self,
+        table: &TrackedTable,
+        uid: Uid,
+        kept: Version,
+        deleted: Version,
+    ) -> Conflict {
         Conflict {
             link: self.setting.link,
             table: table.name.clone(),
@@ -422,4 +430,3 @@ fn is_default(column: &TrackedColumn, value: &Value) -> bool {
         _ => false,
     }
 }
-

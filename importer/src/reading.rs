@@ -3,10 +3,10 @@
 
 use std::io::BufReader;
 
+use saddlebag_formats::NodeId;
 use saddlebag_formats::envelope::Head;
 use saddlebag_formats::header::{BundleHeader, KeyId};
 use saddlebag_formats::payload::{self, Payload};
-use saddlebag_formats::NodeId;
 use saddlebag_keys::card::Card;
 use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::sealing;
@@ -45,8 +45,8 @@ impl<'a> Signed<'a> {
         let from = || self.head.sender().name.to_string();
         let plain = sealing::open(self.payload, &keys.sealing)
             .map_err(|source| ImportError::Sealed { from: from(), source })?;
-        let payload = payload::unpack(BufReader::new(plain))
-            .map_err(|source| ImportError::Contents { from: from(), source })?;
+        let payload =
+            payload::unpack(BufReader::new(plain)).map_err(|source| ImportError::Contents { from: from(), source })?;
         if !payload.binding.agrees_with(self.header()) {
             return Err(ImportError::OtherContents { from: from() });
         }

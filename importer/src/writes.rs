@@ -122,7 +122,10 @@ impl<'a> Batch<'a> {
                 None if self.keys.get(&target).is_some() => return None,
                 None => "has not arrived",
             };
-            Some(format!("`{}` refers to the record {} of `{name}`, which {what}", table.columns[column].name, target.1))
+            Some(format!(
+                "`{}` refers to the record {} of `{name}`, which {what}",
+                table.columns[column].name, target.1
+            ))
         })
     }
 
