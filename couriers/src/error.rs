@@ -1,0 +1,252 @@
+//! What can keep a node from doing what it was asked.
+
+use std::io;
+use std::path::PathBuf;
+
+use saddlebag_bundler::HighWaterError;
+use saddlebag_formats::{DeploymentId, NodeId, NodeName};
+use saddlebag_keys::CardError;
+use saddlebag_keys::deployment::ListError;
+use saddlebag_keys::files::FileError;
+use saddlebag_keys::key_file::KeyFileError;
+use saddlebag_stores::StoreError;
+use saddlebag_stores::tracking::TrackingError;
+
+use crate::config::ConfigError;
+use crate::database_url::DatabaseUrlError;
+use crate::place::PlaceError;
+
+/// A verb that did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// A folder without a node.
+    #[error("there is no saddlebag node in `{}`", folder.display())]
+    NotANode {
+        /// Where one was looked for.
+        folder: PathBuf,
+    },
+    /// A folder that holds a node, or the remains of one.
+    #[error("`{}` holds a saddlebag node already; it was left as it is", path.display())]
+    AlreadyANode {
+        /// What was found there.
+        path: PathBuf,
+    },
+    /// Another saddlebag is at work.
+    #[error("another saddlebag is at work on the node in `{}`", folder.display())]
+    InUse {
+        /// The node's folder.
+        folder: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// `saddlebag.toml`.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database's URL.
+    #[error(transparent)]
+    DatabaseUrl(#[from] DatabaseUrlError),
+    /// `saddlebag.toml` is not of the node that is being made.
+    #[error("the proposed saddlebag.toml gives {what} as `{found}`, where `{expected}` was asked for")]
+    OtherProposal {
+        /// `name` or `database`.
+        what: &'static str,
+        /// What it says.
+        found: String,
+        /// What was asked for.
+        expected: String,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// `saddlebag.toml` does not fit the database.
+    #[error(transparent)]
+    Tracking(#[from] TrackingError),
+    /// A file of the node.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A key of the node.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// The file `node` holds no id.
+    #[error("`{}` does not hold the id of a node", path.display())]
+    BadNodeFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A database that belongs to a node already.
+    #[error("the database {database} belongs to a saddlebag node already")]
+    DatabaseTaken {
+        /// Its URL.
+        database: String,
+    },
+    /// A database that holds nothing of this node.
+    #[error("the database {database} holds nothing of this node")]
+    NotInDatabase {
+        /// Its URL.
+        database: String,
+    },
+    /// A database of another node.
+    #[error("the database {database} belongs to another node, {found}, and not to this one, {expected}")]
+    OtherNode {
+        /// Its URL.
+        database: String,
+        /// Whose it is.
+        found: NodeId,
+        /// Whose folder this is.
+        expected: NodeId,
+    },
+    /// The name in `saddlebag.toml` was changed.
+    #[error("saddlebag.toml calls this node {found}, but it was made with the name {known}")]
+    OtherName {
+        /// What the file says.
+        found: NodeName,
+        /// What its cards say.
+        known: NodeName,
+    },
+    /// A database that is older than what this node has published.
+    #[error("the database was restored from a backup: it is behind what this node has already sent ({reason})")]
+    DatabaseIsOlder {
+        /// What is behind what.
+        reason: String,
+    },
+    /// How far the node's stream was published.
+    #[error(transparent)]
+    HighWater(#[from] HighWaterError),
+    /// Rows that were there before are not taken in yet.
+    #[error("the last `saddlebag setup` was interrupted before it had taken in all rows")]
+    SetupInterrupted,
+    /// A node that has not joined.
+    #[error("this node belongs to no deployment yet")]
+    NoDeployment,
+    /// The card or the node belongs elsewhere.
+    #[error("{name} belongs to the deployment {found}, and this node to {known}")]
+    OtherDeployment {
+        /// Whose card it is.
+        name: NodeName,
+        /// Its deployment.
+        found: DeploymentId,
+        /// This node's.
+        known: DeploymentId,
+    },
+    /// The card of this very node.
+    #[error("this is the card of this node itself")]
+    OwnCard,
+    /// A satellite's card where a central's is needed.
+    #[error("{name} is no central, so it cannot be joined")]
+    NotACentral {
+        /// Whose card it is.
+        name: NodeName,
+    },
+    /// This node has another central.
+    #[error("this node has joined {central} already")]
+    HasCentral {
+        /// Its central.
+        central: String,
+    },
+    /// The link is there.
+    #[error("{name} is linked to this node already; nothing was changed")]
+    AlreadyLinked {
+        /// The other node.
+        name: NodeName,
+    },
+    /// Two nodes with one name.
+    #[error("the deployment already has a node named {name}")]
+    NameTaken {
+        /// The name.
+        name: NodeName,
+    },
+    /// A node that may not admit.
+    #[error("this node is no central of its deployment, so it cannot admit others")]
+    MayNotAdmit,
+    /// The deployment's key is elsewhere.
+    #[error("the deployment's key is not in `{}`, and only it can admit a node", folder.display())]
+    NoDeploymentKey {
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// A card.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// A list of nodes.
+    #[error(transparent)]
+    List(#[from] ListError),
+    /// The folder or stick.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// Nobody of that name.
+    #[error("this node has no link to a node named {name}")]
+    UnknownPeer {
+        /// The name.
+        name: NodeName,
+        /// Whom there is a link to.
+        known: Vec<String>,
+    },
+}
+
+impl NodeError {
+    /// What to do next, where there is something to do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::NotANode { .. } => "run `saddlebag init`, or name the node's folder with `--node`",
+            Self::AlreadyANode { .. } => "choose another folder with `--node`; a node is never overwritten",
+            Self::InUse { .. } => "wait until it has ended, then try again",
+            Self::DatabaseTaken { .. } => "run `saddlebag remove` for that node first, if it is not used any more",
+            Self::NotInDatabase { .. } => {
+                "check `database` in saddlebag.toml; if the node was removed from it, make a new one in an empty folder"
+            }
+            Self::OtherNode { .. } => "check `database` in saddlebag.toml, and which folder `--node` names",
+            Self::OtherName { .. } => "put the old name back: a node keeps its name",
+            Self::BadNodeFile { .. } => "restore the file from a copy of the node's folder",
+            Self::DatabaseIsOlder { .. } => {
+                "this version cannot rejoin yet: keep both copies of the database, and send nothing until somebody has looked"
+            }
+            Self::HighWater(_) => "restore the file from a copy of the node's folder, or ask for help",
+            Self::SetupInterrupted => "run `saddlebag setup` again: it goes on where it stopped",
+            Self::NoDeployment => "join first: `saddlebag join CENTRAL.card`",
+            Self::OtherDeployment { .. } | Self::HasCentral { .. } => {
+                "a node belongs to one deployment and has one central; make another node with `saddlebag init`"
+            }
+            Self::OwnCard => "it is for the other node: carry it there",
+            Self::NotACentral { .. } => "ask for the central's card; at the central, `admit` takes a satellite's card",
+            Self::AlreadyLinked { .. } => "carry on with `saddlebag sync`",
+            Self::NameTaken { .. } => "make this node again with another name: names are never used twice",
+            Self::MayNotAdmit => "admit the node at the central",
+            Self::NoDeploymentKey { .. } => "put the file `deployment.key` back into that folder for the moment",
+            Self::UnknownPeer { known, .. } => return Some(known_peers(known)),
+            Self::Tracking(error) => return Some(error.hint()),
+            Self::Store(error) => error.hint(),
+            Self::DatabaseUrl(error) => error.hint(),
+            other => return other.source_hint().map(str::to_owned),
+        };
+        Some(text.to_owned())
+    }
+
+    fn source_hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Config(error) => error.hint(),
+            Self::File(error) => error.hint(),
+            Self::Key(error) => error.hint(),
+            Self::Card(error) => error.hint(),
+            Self::List(error) => error.hint(),
+            Self::Place(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+fn known_peers(known: &[String]) -> String {
+    match known {
+        [] => "there are no links yet: `saddlebag join` or `saddlebag admit` makes one".to_owned(),
+        names => format!("there are links to: {}", names.join(", ")),
+    }
+}

@@ -1,0 +1,204 @@
+//! `status`: how this node and its links do. The fields are those of `--json`: only ever added to.
+
+use std::collections::BTreeSet;
+
+use saddlebag_bundler::lacking;
+use saddlebag_formats::{Epoch, TimeMs, utc};
+use saddlebag_stores::ledger::{Link, LinkCounts, PeerRole};
+use saddlebag_stores::{Access, Store, StoreError};
+use serde::{Serialize, Serializer};
+
+use crate::error::NodeError;
+use crate::inbox::Inbox;
+use crate::node::Node;
+use crate::place::Candidate;
+use crate::transaction::transaction;
+
+/// Missing bundles of one link that are named.
+pub const MISSING_MAX: usize = 100;
+
+/// How a node does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Its name.
+    pub node: String,
+    /// Its id.
+    pub id: String,
+    /// The deployment that it belongs to.
+    pub deployment: Option<String>,
+    /// What it is to its neighbours.
+    pub role: NodeRole,
+    /// The present history of its database.
+    pub epoch: String,
+    /// Changes that no bundle holds yet: in the journal, and in the feed for the neighbour that lacks most.
+    pub waiting: u64,
+    /// Its links.
+    pub links: Vec<LinkStatus>,
+    /// Triggers that should be there and are not; the next round makes them again.
+    pub triggers_missing: Vec<String>,
+}
+
+/// What a node is to its neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeRole {
+    /// It belongs to no deployment yet.
+    Unjoined,
+    /// It has a central.
+    Satellite,
+    /// It has, or may have, satellites.
+    Central,
+    /// It has a central and satellites.
+    District,
+}
+
+/// How a link does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LinkStatus {
+    /// The other node's name.
+    pub peer: String,
+    /// What the other node is: `central` or `satellite`.
+    pub role: NodeRole,
+    /// The number of the last bundle made for it.
+    pub sent: Option<u64>,
+    /// The number of the last bundle that it has acknowledged.
+    pub acknowledged: Option<u64>,
+    /// The number of the last of its bundles that was applied here.
+    pub received: Option<u64>,
+    /// When one of its bundles was last taken in, by this node's clock.
+    #[serde(serialize_with = "as_text")]
+    pub last_contact: Option<TimeMs>,
+    /// Changes that no bundle for it holds yet.
+    pub waiting: u64,
+    /// Values and deletions of it in conflict.
+    pub conflicts: u64,
+    /// Changes of it that wait for a record.
+    pub parked: u64,
+    /// Changes of it that the database refused.
+    pub quarantined: u64,
+    /// Numbers of its bundles that later ones in the inbox wait for.
+    pub missing: Vec<u64>,
+    /// All of this in a word.
+    pub state: LinkState,
+}
+
+/// A link in a word: the first that fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkState {
+    /// A bundle of the other node is missing.
+    Missing,
+    /// Something of it is parked or quarantined.
+    Held,
+    /// Nothing of the other node has come yet.
+    New,
+    /// There are changes that no bundle holds yet.
+    Waiting,
+    /// A bundle is on its way to it, as far as this node knows.
+    Sent,
+    /// Everything was sent and acknowledged.
+    Quiet,
+}
+
+/// Finds out how the node does.
+///
+/// # Errors
+/// The database's.
+pub fn status(node: &mut Node) -> Result<Status, NodeError> {
+    let (epoch, waiting_files) = (node.epoch, Inbox::of(&node.folder).list()?);
+    let (journal, links, triggers_missing) = transaction(&mut *node.store, Access::Read, |store| {
+        let mut links = Vec::new();
+        for link in store.links()? {
+            links.push(link_status(store, &link, epoch, &waiting_files)?);
+        }
+        let triggers = store.missing_triggers()?;
+        let unsent = if links.is_empty() { store.feed_length(saddlebag_formats::Seq(0))? } else { 0 };
+        Ok((store.journal_rows()? + unsent, links, triggers))
+    })?;
+    let most = links.iter().map(|link| link.waiting).max().unwrap_or(0);
+    Ok(Status {
+        node: node.config.node.name.to_string(),
+        id: node.id.to_string(),
+        deployment: node.deployment.as_ref().map(|(key, _)| key.deployment_id().to_string()),
+        role: role(node, &links),
+        epoch: epoch.to_string(),
+        waiting: journal + most,
+        links,
+        triggers_missing,
+    })
+}
+
+fn role(node: &Node, links: &[LinkStatus]) -> NodeRole {
+    use saddlebag_keys::Role;
+    let Some((_, nodes)) = &node.deployment else { return NodeRole::Unjoined };
+    let listed = nodes.list().node(node.id);
+    let has_central = links.iter().any(|link| link.role == NodeRole::Central);
+    let is_central =
+        listed.is_some_and(|me| me.role == Role::Central) || links.iter().any(|link| link.role == NodeRole::Satellite);
+    match (is_central, has_central) {
+        (true, true) => NodeRole::District,
+        (true, false) => NodeRole::Central,
+        (false, _) => NodeRole::Satellite,
+    }
+}
+
+fn link_status(
+    store: &mut dyn Store,
+    link: &Link,
+    epoch: Epoch,
+    inbox: &[Candidate],
+) -> Result<LinkStatus, StoreError> {
+    let LinkCounts { parked, quarantined, conflicts } = store.counts(link.id)?;
+    let sent = link.sent.filter(|sent| sent.epoch == epoch);
+    let acknowledged = link.acknowledged_upto(epoch);
+    let covered = sent.map_or(acknowledged, |sent| sent.upto);
+    let last = store.last_seq()?;
+    let mut status = LinkStatus {
+        peer: link.name.clone(),
+        role: if link.role == PeerRole::Central { NodeRole::Central } else { NodeRole::Satellite },
+        sent: sent.map(|sent| sent.number.0),
+        acknowledged: link.acknowledged.filter(|position| position.epoch == epoch).map(|position| position.number.0),
+        received: link.applied.map(|applied| applied.number.0),
+        last_contact: link.last_contact,
+        waiting: lacking(store, link, covered, last)?,
+        conflicts,
+        parked,
+        quarantined,
+        missing: missing(link, inbox),
+        state: LinkState::Quiet,
+    };
+    // A bundle that says nothing but what has arrived asks for no answer: it is not waited for.
+    let on_the_way = lacking(store, link, acknowledged, covered)?;
+    status.state = state(&status, on_the_way);
+    Ok(status)
+}
+
+fn state(link: &LinkStatus, on_the_way: u64) -> LinkState {
+    if !link.missing.is_empty() {
+        LinkState::Missing
+    } else if link.parked + link.quarantined > 0 {
+        LinkState::Held
+    } else if link.received.is_none() {
+        LinkState::New
+    } else if link.waiting > 0 {
+        LinkState::Waiting
+    } else if link.sent > link.acknowledged && on_the_way > 0 {
+        LinkState::Sent
+    } else {
+        LinkState::Quiet
+    }
+}
+
+/// The numbers between what was applied and the last that waits in the inbox.
+fn missing(link: &Link, inbox: &[Candidate]) -> Vec<u64> {
+    let heads = inbox.iter().filter_map(|candidate| Some(&candidate.head()?.header));
+    let numbers = heads.filter(|header| header.from == link.peer).map(|header| header.number.0);
+    let waiting: BTreeSet<u64> = numbers.collect();
+    let Some(last) = waiting.last() else { return Vec::new() };
+    let applied = link.applied.map_or(0, |applied| applied.number.0);
+    (applied.saturating_add(1)..*last).filter(|number| !waiting.contains(number)).take(MISSING_MAX).collect()
+}
+
+fn as_text<S: Serializer>(time: &Option<TimeMs>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(utc::format).serialize(serializer)
+}
