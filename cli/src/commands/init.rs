@@ -1,0 +1,263 @@
+//! `saddlebag init`
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use saddlebag_couriers::Node;
+use saddlebag_couriers::database_url::DatabaseUrl;
+use saddlebag_couriers::founding::{self, Founded, Founding};
+use saddlebag_couriers::setup::{self, SetupDone};
+use saddlebag_couriers::system::{SystemClock, SystemEntropy};
+use saddlebag_formats::NodeName;
+use saddlebag_keys::files;
+use saddlebag_stores::config::TablesConfig;
+use saddlebag_stores::schema::Schema;
+use saddlebag_stores::tracking::{Numbering, Tracking};
+use serde::{Deserialize, Serialize};
+
+use crate::args::{Global, Report};
+use crate::command_error::CommandError;
+use crate::console::Console;
+use crate::exit_code::Exit;
+use crate::layout;
+use crate::progress::Progress;
+use crate::{proposal, toml_text};
+
+const PROFILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Make a node: read the database's schema, propose what to keep in step, make keys.
+///
+/// Writes saddlebag.toml, the keys and all else of the node into the folder that `--node` names. Then runs
+/// `setup`, unless told not to: to look through saddlebag.toml first is wise.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  saddlebag --node /srv/ministry init ministry --central \\
+      --database sqlite:/srv/ministry.db
+  saddlebag --node clinic init clinic-07 --database sqlite:clinic.db --no-setup")]
+pub struct InitArgs {
+    /// What the node is called: 1 to 32 of a-z, 0-9 and hyphens, like `clinic-07`
+    pub name: NodeName,
+    /// The application's database: `sqlite:PATH`
+    #[arg(long, value_name = "URL")]
+    pub database: String,
+    /// Begin a deployment, with this node as its first central
+    #[arg(long)]
+    pub central: bool,
+    /// Take the tables from this file of `[tables.NAME]` instead of proposing them
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+    /// Only write saddlebag.toml and the keys; `saddlebag setup` does the rest
+    #[arg(long)]
+    pub no_setup: bool,
+    /// How it is reported
+    #[command(flatten)]
+    pub report: Report,
+}
+
+/// `--json`
+#[derive(Debug, Serialize)]
+struct InitReport<'a> {
+    node: &'a str,
+    id: String,
+    role: &'static str,
+    deployment: Option<String>,
+    folder: &'a Path,
+    database: &'a str,
+    tables: Vec<TableReport>,
+    notes: &'a [String],
+    setup: Option<&'a SetupDone>,
+}
+
+#[derive(Debug, Serialize)]
+struct TableReport {
+    table: String,
+    identity: String,
+}
+
+/// What the new node is to keep in step.
+struct Tables {
+    text: String,
+    config: TablesConfig,
+    notes: Vec<String>,
+}
+
+/// Runs it.
+pub fn run(global: &Global, args: &InitArgs, console: &mut Console<'_>) -> Result<Exit, CommandError> {
+    let url = args.database.parse::<DatabaseUrl>()?.absolute()?;
+    let schema = url.open()?.schema()?;
+    let tables = match &args.profile {
+        Some(file) => from_profile(file)?,
+        None => propose(&schema),
+    };
+    if !args.no_setup || !tables.config.is_empty() {
+        refuse_what_does_not_fit(&tables.config, &schema, args)?;
+    }
+    let founding = Founding {
+        name: args.name.clone(),
+        database_url: url.to_string(),
+        central: args.central,
+        saddlebag_toml: configuration(&args.name, &url, &tables.text),
+    };
+    let founded = founding::found(&global.node, &founding, &SystemClock, &mut SystemEntropy)?;
+    let setup = if args.no_setup { None } else { Some(set_up(global, console)?) };
+    if args.report.json {
+        return print_json(args, &founded, &tables, setup.as_ref(), console);
+    }
+    print_words(global, args, &tables, setup.as_ref(), console)
+}
+
+fn propose(schema: &Schema) -> Tables {
+    let proposal = proposal::propose(schema);
+    // The proposal is TOML by its own invariant; were it not, `found` would refuse the file with its line.
+    let config = toml::from_str(&proposal.text).map(|file: ProfileFile| file.tables).unwrap_or_default();
+    Tables { text: proposal.text, config, notes: proposal.notes }
+}
+
+/// A file of tables.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProfileFile {
+    #[serde(default)]
+    tables: TablesConfig,
+}
+
+fn from_profile(file: &Path) -> Result<Tables, CommandError> {
+    let bytes = files::read_bounded(file, PROFILE_BYTES_MAX)?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let refused = |reason: &str| {
+        CommandError::failed(
+            format!("the profile `{}` cannot be used: {reason}", file.display()),
+            Some("a profile holds sections [tables.NAME] as in saddlebag.toml, and nothing else"),
+        )
+    };
+    let profile: ProfileFile = toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        refused(&format!("line {line}: {}", error.message()))
+    })?;
+    // It comes after [node], so what stands outside of any section would belong to that.
+    let whole: Result<Profiled, _> = toml::from_str(&format!("[node]\n{text}"));
+    if !whole.is_ok_and(|whole| whole.node.is_empty() && whole.tables == profile.tables) {
+        return Err(refused("its tables do not stand in sections of their own"));
+    }
+    Ok(Tables { text, config: profile.tables, notes: Vec::new() })
+}
+
+/// A file of tables behind an empty `[node]`.
+#[derive(Deserialize)]
+struct Profiled {
+    node: toml::Table,
+    #[serde(default)]
+    tables: TablesConfig,
+}
+
+/// Better now than when the node has been made.
+fn refuse_what_does_not_fit(config: &TablesConfig, schema: &Schema, args: &InitArgs) -> Result<(), CommandError> {
+    if config.is_empty() && args.profile.is_none() {
+        return Err(CommandError::failed(
+            format!("the database {} has no table that can be kept in step", args.database),
+            Some("let the application make its tables first, or check the path"),
+        ));
+    }
+    Tracking::resolve(config, schema, &Numbering::default())?;
+    Ok(())
+}
+
+fn configuration(name: &NodeName, url: &DatabaseUrl, tables: &str) -> String {
+    let (name, url) = (toml_text::string(name.as_str()), toml_text::string(&url.to_string()));
+    format!(
+        "# Written by `saddlebag init`. After a change here, run `saddlebag setup`.
+
+[node]
+name = {name}
+database = {url}
+# A longer stretch of changes becomes several bundles.
+# records_per_bundle = 100000
+
+# Tables that are kept in step; a table without a section here stays at home.
+#
+#   identity    how a record is known at every place, once and for all:
+#               \"uuid(column)\", \"natural(column, column)\" or \"assigned\"
+#   direction   \"both\" (if not said), \"up\" to the central, \"down\" from it
+#   exclude     columns that stay at home: [\"column\"]
+#   delete      \"keep\": what one place deleted and another edited is kept
+#
+# Every place gets all records of a table whose direction is \"both\".
+
+{tables}"
+    )
+}
+
+fn set_up(global: &Global, console: &Console<'_>) -> Result<SetupDone, CommandError> {
+    let mut node = Node::open_for_setup(&global.node)?;
+    let mut progress = Progress::begin(console.shows_progress);
+    Ok(setup::setup(&mut node, &mut |table, rows| progress.show(&super::setup::taking_in(table, rows)))?)
+}
+
+fn role(args: &InitArgs) -> &'static str {
+    if args.central { "central" } else { "satellite" }
+}
+
+fn print_json(
+    args: &InitArgs,
+    founded: &Founded,
+    tables: &Tables,
+    setup: Option<&SetupDone>,
+    console: &mut Console<'_>,
+) -> Result<Exit, CommandError> {
+    let table = |(name, table): (&String, &saddlebag_stores::config::TableConfig)| TableReport {
+        table: name.clone(),
+        identity: table.identity.to_string(),
+    };
+    console.json(&InitReport {
+        node: args.name.as_str(),
+        id: founded.id.to_string(),
+        role: role(args),
+        deployment: founded.deployment.map(|id| id.to_string()),
+        folder: &founded.folder,
+        database: &founded.database_url,
+        tables: tables.config.iter().map(table).collect(),
+        notes: &tables.notes,
+        setup,
+    })?;
+    Ok(Exit::Done)
+}
+
+fn print_words(
+    global: &Global,
+    args: &InitArgs,
+    tables: &Tables,
+    setup: Option<&SetupDone>,
+    console: &mut Console<'_>,
+) -> Result<Exit, CommandError> {
+    let (node, name) = (global.node.display(), &args.name);
+    let what =
+        if args.central { "the first central of a new deployment" } else { "a satellite that has not joined yet" };
+    console.say(&format!("The folder `{node}` is now the node {name}, {what}."))?;
+    let count = layout::count(tables.config.len() as u64, "table", "tables");
+    match setup {
+        Some(done) => {
+            let rows = done.tables.iter().map(|table| table.rows).sum();
+            let taken = layout::count(rows, "row that was there has", "rows that were there have");
+            let taken = if rows == 0 { "they hold no rows yet".to_owned() } else { format!("{taken} been taken in") };
+            console.say(&format!("It keeps {count} in step; {taken}."))?;
+        }
+        None => console.say(&format!("Its saddlebag.toml proposes to keep {count} in step."))?,
+    }
+    for note in &tables.notes {
+        console.note(note)?;
+    }
+    if setup.is_some() {
+        console.note("every place will get all records of these tables; saddlebag.toml says which, and why so")?;
+    }
+    console.say("Next:")?;
+    for command in next(args) {
+        console.line(&format!("  {}", global.command(command)))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn next(args: &InitArgs) -> Vec<&'static str> {
+    let setup = args.no_setup.then_some("setup");
+    let link: [&str; 2] = if args.central { ["card", "admit SATELLITE.card"] } else { ["join CENTRAL.card", "card"] };
+    setup.into_iter().chain(link).collect()
+}

@@ -1,0 +1,59 @@
+//! `saddlebag join`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use saddlebag_couriers::Node;
+use saddlebag_couriers::NodeError;
+use saddlebag_couriers::membership;
+use saddlebag_keys::Role;
+
+use super::introduce::{self, Consent, LinkReport};
+use crate::args::Global;
+use crate::command_error::CommandError;
+use crate::console::Console;
+use crate::exit_code::Exit;
+
+/// Become a satellite of the central whose card this is.
+///
+/// A node has one central. Shows the card's fingerprint and asks whether it is right, unless it is given.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  saddlebag join ministry.card
+  saddlebag join ministry.card --fingerprint \"abandon ability able ...\"")]
+pub struct JoinArgs {
+    /// The card's file
+    #[arg(value_name = "CENTRAL.card")]
+    pub card: PathBuf,
+    /// Whether the card is taken
+    #[command(flatten)]
+    pub consent: Consent,
+}
+
+/// Runs it.
+pub fn run(global: &Global, args: &JoinArgs, console: &mut Console<'_>) -> Result<Exit, CommandError> {
+    let (bytes, introduction) = introduce::read(&args.card)?;
+    let mut node = Node::open_for_setup(&global.node)?;
+    // Before anybody compares twelve words for nothing.
+    if introduction.role != Role::Central {
+        return Err(NodeError::NotACentral { name: introduction.name }.into());
+    }
+    introduce::confirm("join", &introduction, &args.consent, console)?;
+    let peer = membership::join(&mut node, &bytes)?;
+    let deployment = node.deployment.as_ref().map(|(key, _)| key.deployment_id().to_string());
+    let me = node.config.node.name.as_str();
+    if args.consent.report.json {
+        console.json(&LinkReport {
+            node: me,
+            peer: peer.name.as_str(),
+            role: introduce::role(peer.role),
+            fingerprint: &peer.words,
+            deployment,
+        })?;
+        return Ok(Exit::Done);
+    }
+    console.say(&format!("{me} is now a satellite of {}.", peer.name))?;
+    console.say(&format!("Next: take the card of {me} to {}, which admits it. To make the card:", peer.name))?;
+    console.line(&format!("  {}", global.command("card")))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,107 @@
+//! Where a command's words go: data to `out`, all else to `err`.
+//!
+//! Invariant: what is written through [`Console::say`], [`Console::note`] and their like has been cleaned; with
+//! `--json` nothing but one object reaches `out`.
+
+use std::io::{self, BufRead, Write};
+
+use serde::Serialize;
+
+use crate::command_error::CommandError;
+use crate::layout;
+use crate::sanitize::sanitize;
+
+/// The streams of a command.
+pub struct Console<'a> {
+    out: &'a mut dyn Write,
+    err: &'a mut dyn Write,
+    answers: Option<&'a mut dyn BufRead>,
+    /// Whether somebody looks on while long work is done.
+    pub shows_progress: bool,
+}
+
+impl std::fmt::Debug for Console<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Console").field("shows_progress", &self.shows_progress).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Console<'a> {
+    /// Over these streams; nobody is there to be asked, or to look on.
+    pub fn new(out: &'a mut dyn Write, err: &'a mut dyn Write) -> Self {
+        Self { out, err, answers: None, shows_progress: false }
+    }
+
+    /// The same, with somebody who answers.
+    #[must_use]
+    pub fn with_answers(self, answers: &'a mut dyn BufRead) -> Self {
+        Self { answers: Some(answers), ..self }
+    }
+
+    /// Whether somebody can be asked.
+    pub fn can_ask(&self) -> bool {
+        self.answers.is_some()
+    }
+
+    /// A sentence on `out`, in lines of 80 columns.
+    pub fn say(&mut self, text: &str) -> Result<(), CommandError> {
+        self.say_indented("", text)
+    }
+
+    /// A sentence on `out`, whose lines all begin with `indent`.
+    pub fn say_indented(&mut self, indent: &str, text: &str) -> Result<(), CommandError> {
+        Ok(self.out.write_all(layout::wrap(&sanitize(text), indent, indent).as_bytes())?)
+    }
+
+    /// A line on `out` that is not broken: a command to type, a row of a table.
+    pub fn line(&mut self, text: &str) -> Result<(), CommandError> {
+        Ok(writeln!(self.out, "{}", sanitize(text))?)
+    }
+
+    /// Bytes on `out`, as they are.
+    pub fn raw(&mut self, bytes: &[u8]) -> Result<(), CommandError> {
+        Ok(self.out.write_all(bytes)?)
+    }
+
+    /// Writes out what may still wait.
+    pub fn flush(&mut self) -> Result<(), CommandError> {
+        Ok(self.out.flush()?)
+    }
+
+    /// One object on `out`.
+    pub fn json(&mut self, object: &impl Serialize) -> Result<(), CommandError> {
+        let text = serde_json::to_string_pretty(object).map_err(io::Error::from)?;
+        Ok(writeln!(self.out, "{text}")?)
+    }
+
+    /// `note: …` on `err`.
+    pub fn note(&mut self, text: &str) -> Result<(), CommandError> {
+        self.labelled("note: ", text)
+    }
+
+    /// A sentence on `err` that begins with `label`.
+    pub fn labelled(&mut self, label: &str, text: &str) -> Result<(), CommandError> {
+        let indent = " ".repeat(label.len());
+        Ok(self.err.write_all(layout::wrap(&sanitize(text), label, &indent).as_bytes())?)
+    }
+
+    /// A line on `err` that is not broken.
+    pub fn err_line(&mut self, text: &str) -> Result<(), CommandError> {
+        Ok(writeln!(self.err, "{}", sanitize(text))?)
+    }
+
+    /// Asks on `err` and reads yes or no.
+    ///
+    /// # Errors
+    /// If nobody answers: there is nobody, or the input ended.
+    pub fn ask(&mut self, question: &str) -> Result<bool, CommandError> {
+        write!(self.err, "{} [y/N] ", sanitize(question))?;
+        self.err.flush()?;
+        let mut answer = String::new();
+        let answers = self.answers.as_mut().ok_or_else(CommandError::interrupted)?;
+        if answers.read_line(&mut answer)? == 0 {
+            return Err(CommandError::interrupted());
+        }
+        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    }
+}
