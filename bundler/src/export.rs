@@ -135,12 +135,15 @@ impl ExportError {
     }
 }
 
+/// A stretch of the feed and what changed there.
+type Part = (Seq, Seq, Vec<TableChanges>);
+
 /// What is to be said to a neighbour, as one snapshot of the database.
 struct Snapshot {
     link: Link,
     peer: Peer,
     after: Seq,
-    parts: Vec<(Seq, Seq, Vec<TableChanges>)>,
+    parts: Vec<Part>,
     receipts: Vec<Receipt>,
     new_receipts: bool,
     nodes_known: u64,
@@ -225,13 +228,7 @@ impl Exporter<'_> {
         let card = Card::parse(&link.card).map_err(|source| ExportError::Card { peer: link.name.clone(), source })?;
         let after = link.acknowledged_upto(self.me.epoch);
         let upto = self.store.last_seq()?;
-        let mut parts = Vec::new();
-        let mut from = after;
-        while let Some(cut) = self.store.feed_cut(from, self.records_per_bundle as u64)? {
-            parts.push((from, cut, choose::changes(self.store, &link, from, cut)?));
-            from = cut;
-        }
-        parts.push((from, upto, choose::changes(self.store, &link, from, upto)?));
+        let parts = self.read_parts(&link, after, upto)?;
         let receipts = self.store.receipts_to_send(id)?.into_iter().map(|stored| stored.receipt).collect();
         let (nodes_known, nodes) = self.nodes(&link)?;
         Ok(Snapshot {
@@ -244,6 +241,26 @@ impl Exporter<'_> {
             nodes,
             link,
         })
+    }
+
+    /// The changes in `(after, upto]`, in stretches of so many records; a stretch in which the link lacks nothing is
+    /// part of the next.
+    fn read_parts(&mut self, link: &Link, after: Seq, upto: Seq) -> Result<Vec<Part>, StoreError> {
+        let (mut parts, mut begin, mut from) = (Vec::new(), after, after);
+        while let Some(cut) = self.store.feed_cut(from, self.records_per_bundle as u64)? {
+            let changes = choose::changes(self.store, link, from, cut)?;
+            if !changes.is_empty() {
+                parts.push((begin, cut, changes));
+                begin = cut;
+            }
+            from = cut;
+        }
+        let changes = choose::changes(self.store, link, from, upto)?;
+        match parts.last_mut() {
+            Some((_, end, _)) if changes.is_empty() => *end = upto,
+            _ => parts.push((begin, upto, changes)),
+        }
+        Ok(parts)
     }
 
     /// The number of the list of nodes here, and the list itself for a satellite that holds an older one.
@@ -294,7 +311,7 @@ impl Exporter<'_> {
     /// What would be made.
     fn announce(&self, snapshot: &Snapshot, now: saddlebag_formats::TimeMs) -> Vec<OutboxBundle> {
         let first = next_number(&snapshot.link, self.me.epoch);
-        let part = |((after, upto, changes), number): (&(Seq, Seq, Vec<TableChanges>), u64)| OutboxBundle {
+        let part = |((after, upto, changes), number): (&Part, u64)| OutboxBundle {
             path: std::path::PathBuf::new(),
             header: BundleHeader {
                 deployment: self.me.deployment,

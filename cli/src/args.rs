@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{admit, card, export, import, init, inspect, join, remove, setup, status, sync, verify};
+use crate::commands::{admit, card, demo, export, import, init, inspect, join, remove, setup, status, sync, verify};
 use crate::exit_code;
 use crate::layout::WIDTH;
 
@@ -84,6 +84,7 @@ pub enum Command {
     Inspect(inspect::InspectArgs),
     Verify(verify::VerifyArgs),
     Remove(remove::RemoveArgs),
+    Demo(demo::DemoArgs),
 }
 
 /// `text` as one word of a shell.

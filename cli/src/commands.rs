@@ -2,6 +2,7 @@
 
 pub mod admit;
 pub mod card;
+pub mod demo;
 pub mod export;
 pub mod import;
 pub mod init;
@@ -37,5 +38,6 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> Result<Exit, CommandError> {
         Command::Inspect(args) => inspect::run(global, &args, console),
         Command::Verify(args) => verify::run(global, &args, console),
         Command::Remove(args) => remove::run(global, &args, console),
+        Command::Demo(args) => demo::run(global, &args, console),
     }
 }

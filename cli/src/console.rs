@@ -18,6 +18,10 @@ pub struct Console<'a> {
     answers: Option<&'a mut dyn BufRead>,
     /// Whether somebody looks on while long work is done.
     pub shows_progress: bool,
+    /// What every line begins with.
+    margin: &'static str,
+    /// What `--json` would have printed, for who shows words and needs both.
+    pub(crate) reports: Vec<serde_json::Value>,
 }
 
 impl std::fmt::Debug for Console<'_> {
@@ -29,13 +33,25 @@ impl std::fmt::Debug for Console<'_> {
 impl<'a> Console<'a> {
     /// Over these streams; nobody is there to be asked, or to look on.
     pub fn new(out: &'a mut dyn Write, err: &'a mut dyn Write) -> Self {
-        Self { out, err, answers: None, shows_progress: false }
+        Self { out, err, answers: None, shows_progress: false, margin: "", reports: Vec::new() }
     }
 
     /// The same, with somebody who answers.
     #[must_use]
     pub fn with_answers(self, answers: &'a mut dyn BufRead) -> Self {
         Self { answers: Some(answers), ..self }
+    }
+
+    /// The same, with lines that all begin with `margin`.
+    #[must_use]
+    pub(crate) fn with_margin(self, margin: &'static str) -> Self {
+        Self { margin, ..self }
+    }
+
+    /// Keeps what `--json` would print, where the words are printed.
+    pub(crate) fn keep_report(&mut self, object: &impl Serialize) -> Result<(), CommandError> {
+        self.reports.push(serde_json::to_value(object).map_err(io::Error::from)?);
+        Ok(())
     }
 
     /// Whether somebody can be asked.
@@ -50,12 +66,13 @@ impl<'a> Console<'a> {
 
     /// A sentence on `out`, whose lines all begin with `indent`.
     pub fn say_indented(&mut self, indent: &str, text: &str) -> Result<(), CommandError> {
-        Ok(self.out.write_all(layout::wrap(&sanitize(text), indent, indent).as_bytes())?)
+        let indent = format!("{}{indent}", self.margin);
+        Ok(self.out.write_all(layout::wrap(&sanitize(text), &indent, &indent).as_bytes())?)
     }
 
     /// A line on `out` that is not broken: a command to type, a row of a table.
     pub fn line(&mut self, text: &str) -> Result<(), CommandError> {
-        Ok(writeln!(self.out, "{}", sanitize(text))?)
+        Ok(writeln!(self.out, "{}{}", self.margin, sanitize(text))?)
     }
 
     /// Bytes on `out`, as they are.
@@ -81,13 +98,13 @@ impl<'a> Console<'a> {
 
     /// A sentence on `err` that begins with `label`.
     pub fn labelled(&mut self, label: &str, text: &str) -> Result<(), CommandError> {
-        let indent = " ".repeat(label.len());
-        Ok(self.err.write_all(layout::wrap(&sanitize(text), label, &indent).as_bytes())?)
+        let (first, rest) = (format!("{}{label}", self.margin), format!("{}{}", self.margin, " ".repeat(label.len())));
+        Ok(self.err.write_all(layout::wrap(&sanitize(text), &first, &rest).as_bytes())?)
     }
 
     /// A line on `err` that is not broken.
     pub fn err_line(&mut self, text: &str) -> Result<(), CommandError> {
-        Ok(writeln!(self.err, "{}", sanitize(text))?)
+        Ok(writeln!(self.err, "{}{}", self.margin, sanitize(text))?)
     }
 
     /// Asks on `err` and reads yes or no.

@@ -96,6 +96,10 @@ fn decide(setting: &Setting, new: &New, local: Local<'_>) -> Outcome {
     if new.base == Some(loc) || local.state.source == Some(setting.link) {
         return Outcome::Taken;
     }
+    // One writer writes a record in order, each time upon what it wrote before.
+    if new.version.writer == loc.writer {
+        return if new.version > loc { Outcome::Taken } else { Outcome::Returned };
+    }
     // "values equal: the later version, no conflict"
     if new.value == *local.value {
         return if new.version > loc { Outcome::Taken } else { Outcome::Returned };
@@ -188,6 +192,13 @@ mod tests {
         assert_eq!(outcome(&central(), &new, 2, &state(version(10, 1), Some(1), 1)), Outcome::Taken);
         let other = outcome(&central(), &new, 2, &state(version(10, 2), Some(2), 1));
         assert_eq!(other, Outcome::Conflict { incoming_wins: true });
+    }
+
+    #[test]
+    fn a_writer_has_seen_what_it_wrote_itself() {
+        let later = new(3, version(20, 1), Some(version(1, 9)));
+        assert_eq!(outcome(&central(), &later, 2, &state(version(10, 1), None, 1)), Outcome::Taken);
+        assert_eq!(outcome(&central(), &later, 2, &state(version(30, 1), Some(2), 1)), Outcome::Returned);
     }
 
     #[test]

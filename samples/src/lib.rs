@@ -10,6 +10,7 @@ pub mod day;
 mod desk;
 pub mod dice;
 mod names;
+mod site;
 mod visit;
 
 pub use clinic::{create, reference_data};
@@ -17,4 +18,6 @@ pub use compare::{CompareError, Comparison, TableComparison, compare, compare_by
 pub use day::{Clinic, DaySummary, work_day};
 pub use desk::{DeletedEntry, Patient, change_phone, patients};
 pub use dice::Dice;
+pub use names::phone as phone_number;
+pub use site::{SharedKeys, Site, SiteError, shared_keys};
 pub use visit::{Consultation, Correction};

@@ -42,6 +42,6 @@ pub(crate) fn village(dice: &mut Dice) -> &'static str {
 }
 
 /// A telephone number that no network gives out.
-pub(crate) fn phone(dice: &mut Dice) -> String {
+pub fn phone(dice: &mut Dice) -> String {
     format!("0555 {:03} {:03}", dice.below(1000), dice.below(1000))
 }

@@ -151,7 +151,8 @@ impl Fleet {
         }
         let nodes = deployment.sign(list).unwrap();
         let card_deployment = CardDeployment { key: deployment.public(), nodes: nodes.clone() };
-        let central_card = Card::central(&central, card_deployment, TimeMs(0)).sign(&self.nodes[0].keys.signing).unwrap();
+        let central_card =
+            Card::central(&central, card_deployment, TimeMs(0)).sign(&self.nodes[0].keys.signing).unwrap();
         let cards: Vec<(NodeId, String, Vec<u8>)> = self.nodes[1..]
             .iter()
             .map(|node| {

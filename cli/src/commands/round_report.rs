@@ -32,6 +32,7 @@ impl Made<'_> {
         if json {
             console.json(&self.report)?
         } else {
+            console.keep_report(&self.report)?;
             self.print_words(console)?
         }
         let refused = self.report.bundles.iter().filter(|bundle| bundle.result == BundleResult::Refused).count();

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use super::sql::{balanced, journal, key_columns, quote, states};
 use super::{engine, ledger};
 use crate::error::StoreError;
-use crate::tracking::{Numbering, TrackedTable, Tracking};
+use crate::tracking::{KeyGiver, Numbering, TrackedTable, Tracking};
 
 /// Columns whose change one word of a journal row notes: 62, so that it stays a positive integer.
 pub(super) const BITS: u16 = 62;
@@ -85,7 +85,8 @@ fn forget_table(connection: &Connection, number: u32) -> Result<(), StoreError> 
 
 fn make_states(connection: &Connection, table: &TrackedTable) -> Result<(), StoreError> {
     let name = states(table.number);
-    let is_rowid = table.key.len() == 1 && table.key[0].declared_type.eq_ignore_ascii_case("INTEGER");
+    // Only where the application's own key is the rowid: any other integer column of SQLite's may hold text.
+    let is_rowid = matches!(table.key.as_slice(), [part] if part.given_by == KeyGiver::Database);
     let columns: Vec<_> =
         table.key.iter().enumerate().map(|(at, part)| format!("k{} {} NOT NULL", at + 1, part.declared_type)).collect();
     let (columns, key, suffix) = if is_rowid {
@@ -108,18 +109,14 @@ fn make_states(connection: &Connection, table: &TrackedTable) -> Result<(), Stor
 /// the column's id). Columns are only ever added, so that what is noted there already is not lost.
 fn make_journal(connection: &Connection, table: &TrackedTable) -> Result<(), StoreError> {
     let name = journal(table.number);
-    run(
-        connection,
-        &format!(
-            "CREATE TABLE IF NOT EXISTS {name} (id INTEGER PRIMARY KEY, op INTEGER NOT NULL, at INTEGER NOT NULL, {}, {})",
-            key_columns(table, "k"),
-            key_columns(table, "p")
-        ),
-    )?;
+    let words = (0..words_of(table)).map(|word| format!("m{word}"));
+    let noted: Vec<_> = words.chain(table.columns.iter().map(|column| format!("o{}", column.id))).collect();
+    let keys = format!("{}, {}", key_columns(table, "k"), key_columns(table, "p"));
+    let listed: String = noted.iter().map(|column| format!(", {column}")).collect();
+    let columns = format!("id INTEGER PRIMARY KEY, op INTEGER NOT NULL, at INTEGER NOT NULL, {keys}{listed}");
+    run(connection, &format!("CREATE TABLE IF NOT EXISTS {name} ({columns})"))?;
     let present = column_names(connection, &name)?;
-    let words = words_of(table);
-    let wanted = (0..words).map(|word| format!("m{word}")).chain(table.columns.iter().map(|c| format!("o{}", c.id)));
-    for column in wanted.filter(|column| !present.contains(column)) {
+    for column in noted.iter().filter(|column| !present.contains(*column)) {
         run(connection, &format!("ALTER TABLE {name} ADD COLUMN {column}"))?;
     }
     Ok(())

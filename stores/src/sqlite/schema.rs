@@ -36,16 +36,20 @@ fn read_table(connection: &Connection, name: String, kind: &str) -> Result<Table
     let mut table = Table {
         columns: Vec::new(),
         primary_key: Vec::new(),
-        foreign_keys: foreign_keys(connection, &name)?,
-        unique: unique(connection, &name)?,
+        foreign_keys: Vec::new(),
+        unique: Vec::new(),
         key_is_given: false,
         unsupported,
         name,
     };
+    if unsupported.is_some() {
+        // SQLite cannot even list the columns of a view whose table is gone, or of a module that is not loaded.
+        return Ok(table);
+    }
+    table.foreign_keys = foreign_keys(connection, &table.name)?;
+    table.unique = unique(connection, &table.name)?;
     read_columns(connection, &mut table)?;
-    table.key_is_given = table.primary_key.len() == 1
-        && table.column(&table.primary_key[0]).is_some_and(|key| key.declared_type.eq_ignore_ascii_case("INTEGER"))
-        && !is_without_rowid(connection, &table.name)?;
+    table.key_is_given = table.primary_key.len() == 1 && !has_key_index(connection, &table.name)?;
     Ok(table)
 }
 
@@ -118,8 +122,10 @@ fn unique(connection: &Connection, table: &str) -> Result<Vec<Vec<String>>> {
     Ok(unique)
 }
 
-fn is_without_rowid(connection: &Connection, table: &str) -> Result<bool> {
-    let sql = "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?1";
+/// Whether the primary key has an index of its own. It has none only where it is the rowid, which the database
+/// gives: an INTEGER PRIMARY KEY, but neither one of a table WITHOUT ROWID nor, by an old quirk, one with DESC.
+fn has_key_index(connection: &Connection, table: &str) -> Result<bool> {
+    let sql = "SELECT count(*) > 0 FROM pragma_index_list(?1, 'main') WHERE origin = 'pk'";
     connection.query_row(sql, [table], |row| row.get(0))
 }
 

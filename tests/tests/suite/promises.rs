@@ -162,11 +162,9 @@ fn promise_5_one_bad_record_stops_only_itself() {
     assert!(applied.tally.parked > 0, "what belongs to the others waits");
     let expected: u64 = fleet.nodes[1]
         .app
-        .query_row(
-            "SELECT count(*) FROM encounter WHERE patient_id = (SELECT min(id) FROM patient)",
-            [],
-            |row| row.get::<_, i64>(0).map(i64::cast_unsigned),
-        )
+        .query_row("SELECT count(*) FROM encounter WHERE patient_id = (SELECT min(id) FROM patient)", [], |row| {
+            row.get::<_, i64>(0).map(i64::cast_unsigned)
+        })
         .unwrap();
     assert_eq!(count(&fleet.nodes[0].app, "encounter"), expected, "what belongs to the first is there");
     // The reason goes, and everything comes.

@@ -27,7 +27,10 @@ impl Scene {
     fn new() -> Self {
         for tool in ["bash", "head", "tail", "age", "zstd", "tar", "sha256sum"] {
             let there = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-            assert!(there.is_ok(), "`{tool}` is missing, and this test is never skipped: run ./test, which installs it");
+            assert!(
+                there.is_ok(),
+                "`{tool}` is missing, and this test is never skipped: run ./test, which installs it"
+            );
         }
         let plan = FleetPlan { names: &["ministry", "clinic"], tables: TABLES, seed: 4 };
         let mut fleet = Fleet::new(&plan, |index, app| {
