@@ -157,12 +157,9 @@ impl Exporter<'_> {
     /// [`ExportError`]; then nothing was published.
     pub fn export(&mut self, link: LinkId, dry_run: bool) -> Result<Exported, ExportError> {
         let now = self.clock.now();
-        if dry_run {
-            self.absorb_for_a_look()?;
-        } else {
-            self.absorb_and_open_snapshot()?;
-        }
-        let snapshot = self.read_snapshot(link);
+        let opened = if dry_run { self.absorb_for_a_look() } else { self.absorb_and_open_snapshot() };
+        let snapshot = opened.map_err(ExportError::from).and_then(|()| self.read_snapshot(link));
+        // Whatever happened, no transaction stays open.
         let ended = self.store.rollback();
         let snapshot = snapshot?;
         ended?;
@@ -387,7 +384,7 @@ impl Exporter<'_> {
             .and_then(|()| self.store.receipts_carried(link.id, header.number))
             .inspect_err(|_| drop(self.store.rollback()));
         noted?;
-        self.store.commit()?;
+        self.store.commit().inspect_err(|_| drop(self.store.rollback()))?;
         let mut mark = HighWater::read(self.high_water)?
             .filter(|mark| mark.epoch == header.epoch)
             .unwrap_or_else(|| HighWater::new(header.epoch));

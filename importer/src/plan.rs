@@ -327,9 +327,7 @@ impl Planner<'_> {
         let is_seen = |(column, state): (&TrackedColumn, &ColumnState)| {
             let known = seen.of(&column.name);
             let own = state.version.writer == version.writer && state.version < version;
-            own || state.version == known.version
-                || Some(state.version) == known.base
-                || state.source == Some(link)
+            own || state.version == known.version || Some(state.version) == known.base || state.source == Some(link)
         };
         if states().all(is_seen) { Planned::Delete(deletion) } else { Planned::Keep(deletion) }
     }

@@ -451,7 +451,7 @@ fn resolve_columns(
 
 fn has_no_affinity(declared_type: &str) -> bool {
     let upper = declared_type.to_ascii_uppercase();
-    upper.is_empty() || (upper.contains("BLOB") && !upper.contains("INT") && !upper.contains("CHAR"))
+    upper.is_empty() || upper == "ANY" || (upper.contains("BLOB") && !upper.contains("INT") && !upper.contains("CHAR"))
 }
 
 fn check_names(

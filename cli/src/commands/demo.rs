@@ -3,6 +3,8 @@
 //! Invariant: every sentence is computed from what happened just before, and what did not happen as promised is
 //! said and ends the command with status 1.
 
+mod conflict;
+mod deletion;
 mod disagreement;
 mod ending;
 mod finder;

@@ -1,6 +1,8 @@
 //! The command as it was built, driven from outside.
 
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod json;
 #[cfg(test)]
 mod kill;

@@ -199,10 +199,16 @@ impl Absorb<'_> {
     ) -> Result<(), StoreError> {
         let Some(values) = read_row(self.store, table, &fresh.key)? else { return Ok(()) };
         let derived = derive(table, &values);
-        let taken = match derived {
-            Some(uid) => !states::keys(self.store, table, &[uid])?.is_empty(),
-            None => false,
+        let holder = match derived {
+            Some(uid) => states::keys(self.store, table, &[uid])?.remove(&uid),
+            None => None,
         };
+        if let Some(holder) = &holder
+            && read_row(self.store, table, holder)?.is_none()
+        {
+            return self.take_over(table, holder, fresh);
+        }
+        let taken = holder.is_some();
         let uid = derived.filter(|_| !taken).unwrap_or_else(|| self.assigned.next_uid());
         let seq = self.store.next_seq()?;
         let tombstone = states::tombstone(self.store, table.number, uid)?;
@@ -222,6 +228,16 @@ impl Absorb<'_> {
         self.absorbed.created += u64::from(!taken);
         self.absorbed.duplicates += u64::from(taken);
         Ok(())
+    }
+
+    /// A row that another one of its identity replaced without a delete trigger, by `INSERT OR REPLACE` on its natural
+    /// key: the same record at another key.
+    fn take_over(&mut self, table: &TrackedTable, holder: &Key, fresh: Fresh) -> Result<(), StoreError> {
+        let Some(stored) = states::at_key(self.store, table, holder)? else { return Ok(()) };
+        states::remove(self.store, table, holder)?;
+        states::save(self.store, table, &fresh.key, &stored)?;
+        let edited = Edited { origin: fresh.key.clone(), key: fresh.key, changed: None, at: fresh.at };
+        self.edit(table, Moving { edited, stored })
     }
 
     /// Raises the versions of an edited row, unless its values are what they were.

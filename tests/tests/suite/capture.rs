@@ -208,3 +208,16 @@ fn a_row_with_the_identity_of_another_stays_at_home() {
     assert_eq!(ministry_has(&fleet, "SELECT count(*) FROM code"), 2);
     assert_eq!(ministry_has(&fleet, "SELECT count(*) FROM code WHERE text = 'second'"), 0);
 }
+
+#[test]
+fn a_row_replaced_under_another_key_is_the_same_record() {
+    let mut fleet = fleet(9);
+    clinic(&fleet, "INSERT INTO person (id, ref, name) VALUES (2, 'A', 'a')");
+    fleet.settle();
+    let before = fleet.nodes[0].versions().len();
+    clinic(&fleet, "INSERT OR REPLACE INTO person (id, ref, name) VALUES (9, 'A', 'anew')");
+    fleet.settle();
+    equal(&fleet);
+    assert_eq!(fleet.nodes[0].versions().len(), before);
+    assert_eq!(ministry_has(&fleet, "SELECT count(*) FROM person WHERE name = 'anew'"), 1);
+}

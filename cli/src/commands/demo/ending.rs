@@ -21,31 +21,22 @@ impl Demo<'_, '_> {
              they mean.",
         )?;
         let comparison = self.comparison()?;
-        for line in lines(&comparison) {
-            self.narrator.show(&line)?;
-        }
-        self.tell_what_remains()?;
+        self.narrator.show(&lines(&comparison))?;
         let (exit, verdict) = conclude(&comparison, self.narrator.unkept());
-        self.narrator.show("")?;
-        for line in verdict {
-            self.narrator.tell(&line)?;
-        }
+        verdict.iter().try_for_each(|line| self.narrator.tell(line))?;
+        self.tell_what_remains()?;
         Ok(exit)
     }
 
     fn tell_what_remains(&mut self) -> Result<(), CommandError> {
         let folder = shell_word(&self.places.folder.display().to_string());
-        self.narrator.show("")?;
-        self.narrator.tell(&format!("The folder `{folder}` is left for looking around. To try next:"))?;
-        for command in [
-            format!("saddlebag --node {folder}/{MINISTRY} status"),
-            format!("saddlebag --node {folder}/{RIVERSIDE} sync {folder}/stick --dry-run"),
-            format!("saddlebag inspect {folder}/stick/saddlebag/{HILLTOP}/*.sbag"),
-            format!("less {folder}/{RIVERSIDE}/saddlebag.toml"),
-        ] {
-            self.narrator.show(&format!("  {command}"))?;
-        }
-        Ok(())
+        self.narrator.tell(&format!("`{folder}` is left for looking around. Try next:"))?;
+        self.narrator.show(&[
+            format!("  saddlebag --node {folder}/{MINISTRY} status"),
+            format!("  saddlebag --node {folder}/{RIVERSIDE} sync {folder}/stick --dry-run"),
+            format!("  saddlebag inspect {folder}/stick/saddlebag/{HILLTOP}/*.sbag"),
+            format!("  less {folder}/{RIVERSIDE}/saddlebag.toml"),
+        ])
     }
 }
 

@@ -20,11 +20,9 @@ impl Demo<'_, '_> {
         self.places.lose_the_stick()?;
         self.places.buy_a_stick()?;
         let day = self.places.riverside.work_day(self.day(3), 4)?;
-        let on_it = self.places.files_on_the_stick()?.len();
         self.narrator.tell(&format!(
-            "The stick is lost on its way, and nobody knows at {RIVERSIDE}, where work goes on: {day}. Then somebody \
-             comes with a new stick, on which there are {}.",
-            layout::count(on_it as u64, "file", "files")
+            "The stick is lost on its way. At {RIVERSIDE} nobody knows, and work goes on: {day}. Then somebody comes \
+             with a new stick."
         ))?;
         let rounds = self.visit_all(&[RIVERSIDE, MINISTRY, HILLTOP], Detail::News)?;
         self.tell_what_was_made_up_for(&lost, &rounds)?;
@@ -43,7 +41,9 @@ impl Demo<'_, '_> {
         let (gone, came) = (described(lost), described(next));
         self.narrator.promise(
             arrived && covers_it,
-            &format!("Lost: {gone}. Arrived: {came}. It begins where the lost one began, because nobody had acknowledged that."),
+            &format!(
+                "Lost: {gone}. Arrived: {came}. It begins where the lost one began: nobody had acknowledged that."
+            ),
             &format!("{came} does not make up for the lost one, {gone}"),
         )
     }
@@ -64,10 +64,15 @@ impl Demo<'_, '_> {
         let (node, copy) = (self.places.node(MINISTRY), typed(copy));
         self.narrator.command(&["--node", &node, "verify", &copy], Exit::Done, Detail::Whole)?;
         let round = self.visit(MINISTRY, Exit::Done, Detail::Whole)?;
-        let times = |result| round.came(HILLTOP, result).iter().filter(|came| came.number == bundle.number).count();
-        let (applied, already) = (times("applied"), times("already"));
-        let said = format!("{} was applied {applied} time(s) and known already {already} time(s)", described(&bundle));
-        self.narrator.promise((applied, already) == (1, 1), &format!("The {said}."), &said)?;
+        let count = |result| round.came(HILLTOP, result).iter().filter(|came| came.number == bundle.number).count();
+        let (applied, already) = (count("applied"), count("already"));
+        let said = format!(
+            "{} was applied {}, and was known and changed nothing {}",
+            named(&bundle),
+            times(applied),
+            times(already)
+        );
+        self.narrator.promise((applied, already) == (1, 1), &format!("{said}."), &said)?;
         self.visit_all(&[RIVERSIDE], Detail::News)?;
         self.tell_whether_equal()
     }
@@ -90,11 +95,12 @@ impl Demo<'_, '_> {
         self.visit(HILLTOP, Exit::Done, Detail::News)?;
         let came = self.visit(MINISTRY, Exit::Failed, Detail::News)?;
         let is_applied = came.came(HILLTOP, "applied").iter().any(|came| came.number == bundle.number);
-        let what = described(&bundle);
+        let again = came.came(HILLTOP, "refused").len();
+        let what = named(&bundle);
         self.narrator.promise(
             is_applied,
-            &format!("Now {what} is applied; the changed copy is refused again."),
-            &format!("{what} did not arrive"),
+            &format!("{what} is applied now; what was changed was refused {}.", times(again)),
+            &format!("{what} was not applied"),
         )?;
         self.visit_all(&[RIVERSIDE, HILLTOP], Detail::News)?;
         self.tell_whether_equal()
@@ -111,12 +117,17 @@ impl Demo<'_, '_> {
         self.narrator.promise(
             before == after,
             &format!(
-                "The bundle was refused ({reason}), and the {MINISTRY}'s database is what it was: SHA-256 of all its \
-                 rows {short_before}… before, {short_after}… after."
+                "Refused: {reason}. The {MINISTRY}'s database is what it was: SHA-256 of all its rows {short_before}… \
+                 before, {short_after}… after."
             ),
             &format!("the ministry's rows had the SHA-256 {short_before}… before and {short_after}… after"),
         )
     }
+}
+
+/// `Bundle 7 of hilltop`
+fn named(bundle: &Bundle) -> String {
+    format!("Bundle {} of {}", bundle.number.unwrap_or_default(), bundle.from)
 }
 
 /// A bundle, and what it covers.
@@ -124,7 +135,16 @@ fn described(bundle: &Bundle) -> String {
     let number = bundle.number.unwrap_or_default();
     let (after, upto) = (bundle.after.unwrap_or_default(), bundle.upto.unwrap_or_default());
     let (changes, size) = (layout::count(bundle.records, "change", "changes"), layout::size(bundle.bytes));
-    format!("bundle {number} of {}, places {} to {upto} of its feed, {changes}, {size}", bundle.from, after + 1)
+    format!("bundle {number} with places {} to {upto} of {}'s feed ({changes}, {size})", after + 1, bundle.from)
+}
+
+/// How often something happened.
+fn times(count: usize) -> String {
+    match count {
+        0 => "never".to_owned(),
+        1 => "once".to_owned(),
+        many => format!("{many} times"),
+    }
 }
 
 /// Changes one byte in the middle of the payload, and says which.

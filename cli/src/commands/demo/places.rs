@@ -48,7 +48,7 @@ impl Places {
         self.all().map(|site| (site.name.as_str(), site.database.as_path()))
     }
 
-    /// The ministry's node, open.
+    /// The ministry's node, opened.
     pub(super) fn ministry_node(&self) -> Result<Node, CommandError> {
         Ok(Node::open(&self.folder.join(MINISTRY))?)
     }
