@@ -122,3 +122,35 @@ impl<'a> Console<'a> {
         Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_lines_begin_with_the_margin_and_end_before_the_edge() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut console = Console::new(&mut out, &mut err).with_margin("    ");
+        console.say(&"word ".repeat(40)).unwrap();
+        console.line("a line").unwrap();
+        console.note(&"word ".repeat(40)).unwrap();
+        console.err_line("a line").unwrap();
+        for text in [out, err] {
+            let text = String::from_utf8(text).unwrap();
+            assert!(text.lines().count() > 3);
+            assert!(
+                text.lines().all(|line| line.starts_with("    ") && layout::columns(line) <= layout::WIDTH),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_kept_report_is_printed_nowhere() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut console = Console::new(&mut out, &mut err);
+        console.keep_report(&[1, 2]).unwrap();
+        assert_eq!(console.reports, [serde_json::json!([1, 2])]);
+        assert!(out.is_empty() && err.is_empty());
+    }
+}

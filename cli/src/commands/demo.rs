@@ -15,7 +15,7 @@ mod mishaps;
 mod narrator;
 mod places;
 mod rounds;
-mod typed;
+mod terminal;
 
 use std::path::PathBuf;
 

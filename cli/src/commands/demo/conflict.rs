@@ -81,7 +81,7 @@ impl Side {
 
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.value, self.place)
+        write!(f, "`{}` of {}", self.value, self.place)
     }
 }
 

@@ -22,10 +22,10 @@ impl Demo<'_, '_> {
         let (first, second) = two_phones(&mut dice, &patient);
         let before = self.places.riverside.change_phone(&patient.uuid, &first)?;
         self.places.hilltop.change_phone(&patient.uuid, &second)?;
-        let before = before.map_or_else(|| "no telephone number".to_owned(), |phone| format!("the number {phone}"));
+        let before = before.map_or_else(|| "no telephone number".to_owned(), |phone| format!("the number `{phone}`"));
         self.narrator.tell(&format!(
-            "{} has {before}. At {RIVERSIDE} it becomes {first}; at {HILLTOP}, where nobody has seen that, {second}. \
-             From here on, only the news of each visit are shown.",
+            "{} has {before}. At {RIVERSIDE} it becomes `{first}`; at {HILLTOP}, where nobody has seen that, `{second}`. \
+             From here on, only what is new at each visit is shown.",
             patient.name
         ))?;
         self.visit_all(&[RIVERSIDE, HILLTOP], Detail::News)?;
@@ -63,7 +63,7 @@ impl Demo<'_, '_> {
         let name = &patient.name;
         self.narrator.promise(
             phones.iter().all(|phone| *phone == phones[0]),
-            &format!("At all {} places {name} now has the number {}.", phones.len(), phones[0]),
+            &format!("At all {} places {name} now has the number `{}`.", phones.len(), phones[0]),
             &format!("at the three places {name} has the numbers {}", phones.join(", ")),
         )
     }

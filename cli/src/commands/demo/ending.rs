@@ -1,5 +1,7 @@
 //! The last comparison, and what remains to be looked at.
 
+use std::path::Path;
+
 use saddlebag_samples::{Comparison, TableComparison};
 
 use super::Demo;
@@ -31,13 +33,23 @@ impl Demo<'_, '_> {
     fn tell_what_remains(&mut self) -> Result<(), CommandError> {
         let folder = shell_word(&self.places.folder.display().to_string());
         self.narrator.tell(&format!("`{folder}` is left for looking around. Try next:"))?;
-        self.narrator.show(&[
+        let mut commands = vec![
             format!("  saddlebag --node {folder}/{MINISTRY} status"),
             format!("  saddlebag --node {folder}/{RIVERSIDE} sync {folder}/stick --dry-run"),
-            format!("  saddlebag inspect {folder}/stick/saddlebag/{HILLTOP}/*.sbag"),
-            format!("  less {folder}/{RIVERSIDE}/saddlebag.toml"),
-        ])
+        ];
+        let bundles = self.places.files_on_the_stick()?;
+        let is_alone = |name: &&str| bundles.iter().filter(|file| is_for(file, name)).count() == 1;
+        if let Some(name) = [HILLTOP, RIVERSIDE, MINISTRY].into_iter().find(is_alone) {
+            commands.push(format!("  saddlebag inspect {folder}/stick/saddlebag/{name}/*.sbag"));
+        }
+        commands.push(format!("  less {folder}/{RIVERSIDE}/saddlebag.toml"));
+        self.narrator.show(&commands)
     }
+}
+
+/// Whether a file lies in a receiver's folder.
+fn is_for(file: &Path, receiver: &str) -> bool {
+    file.parent().is_some_and(|folder| folder.ends_with(receiver))
 }
 
 /// One line for each table, and some of its differences below it.

@@ -1,7 +1,7 @@
 //! Three places become nodes and get to know each other, by cards on the stick.
 
 use super::Demo;
-use super::narrator::{Detail, typed};
+use super::narrator::{Detail, as_typed};
 use super::places::{HILLTOP, MINISTRY, RIVERSIDE};
 use crate::command_error::CommandError;
 use crate::exit_code::Exit;
@@ -43,7 +43,7 @@ impl Demo<'_, '_> {
 
     fn init(&mut self, name: &str, detail: Detail) -> Result<(), CommandError> {
         let node = self.places.node(name);
-        let database = format!("sqlite:{}", typed(self.places.folder.join(format!("{name}.db"))));
+        let database = format!("sqlite:{}", as_typed(self.places.folder.join(format!("{name}.db"))));
         let central: &[&str] = if name == MINISTRY { &["--central"] } else { &[] };
         let args = [&["--node", &node, "init", name], central, &["--database", &database]].concat();
         self.narrator.command(&args, Exit::Done, detail)?;
@@ -51,13 +51,13 @@ impl Demo<'_, '_> {
     }
 
     fn card(&mut self, name: &str, detail: Detail) -> Result<(), CommandError> {
-        let (node, stick) = (self.places.node(name), typed(self.places.stick()));
+        let (node, stick) = (self.places.node(name), as_typed(self.places.stick()));
         self.narrator.command(&["--node", &node, "card", "--out", &stick], Exit::Done, detail)?;
         Ok(())
     }
 
     fn take_card(&mut self, verb: &str, at: &str, of: &str) -> Result<(), CommandError> {
-        let (node, card) = (self.places.node(at), typed(self.places.stick().join(format!("{of}.card"))));
+        let (node, card) = (self.places.node(at), as_typed(self.places.stick().join(format!("{of}.card"))));
         self.narrator.command(&["--node", &node, verb, &card, "--yes"], Exit::Done, Detail::FirstSentence)?;
         Ok(())
     }

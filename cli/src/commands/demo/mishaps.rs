@@ -4,9 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Demo;
-use super::narrator::{Detail, typed};
+use super::narrator::{Detail, as_typed};
 use super::places::{HILLTOP, MINISTRY, RIVERSIDE, file_failed};
-use super::typed::{Bundle, Round};
+use super::terminal::{Bundle, Round};
 use crate::command_error::CommandError;
 use crate::exit_code::Exit;
 use crate::layout;
@@ -61,7 +61,7 @@ impl Demo<'_, '_> {
         std::fs::copy(&original, &copy).map_err(|error| file_failed(&copy, &error))?;
         self.narrator
             .tell("Somebody copies the bundle on the stick, under another name. It is as good as the first:")?;
-        let (node, copy) = (self.places.node(MINISTRY), typed(copy));
+        let (node, copy) = (self.places.node(MINISTRY), as_typed(copy));
         self.narrator.command(&["--node", &node, "verify", &copy], Exit::Done, Detail::Whole)?;
         let round = self.visit(MINISTRY, Exit::Done, Detail::Whole)?;
         let count = |result| round.came(HILLTOP, result).iter().filter(|came| came.number == bundle.number).count();
@@ -99,7 +99,7 @@ impl Demo<'_, '_> {
         let what = named(&bundle);
         self.narrator.promise(
             is_applied,
-            &format!("{what} is applied now; what was changed was refused {}.", times(again)),
+            &format!("{what} is applied now; what was changed was refused {} more.", times(again)),
             &format!("{what} was not applied"),
         )?;
         self.visit_all(&[RIVERSIDE, HILLTOP], Detail::News)?;
@@ -109,16 +109,15 @@ impl Demo<'_, '_> {
     fn tell_what_was_refused(&mut self, round: &Round, bundle: &Bundle, before: &str) -> Result<(), CommandError> {
         let after = self.places.ministry.checksum()?;
         let refused = round.came(HILLTOP, "refused");
-        let refused = refused.iter().find(|refused| refused.number == bundle.number);
-        let Some(reason) = refused.and_then(|refused| refused.reason.clone()) else {
-            return self.narrator.broken("the changed bundle was not refused");
-        };
+        if !refused.iter().any(|refused| refused.number == bundle.number && refused.reason.is_some()) {
+            return self.narrator.broken("the changed bundle was not refused with a reason");
+        }
         let (short_before, short_after) = (&before[..16], &after[..16]);
         self.narrator.promise(
             before == after,
             &format!(
-                "Refused: {reason}. The {MINISTRY}'s database is what it was: SHA-256 of all its rows {short_before}… \
-                 before, {short_after}… after."
+                "The changed bundle was refused, and the {MINISTRY}'s database is what it was: SHA-256 of all its \
+                 rows {short_before}… before, {short_after}… after."
             ),
             &format!("the ministry's rows had the SHA-256 {short_before}… before and {short_after}… after"),
         )

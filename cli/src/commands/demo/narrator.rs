@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::typed::{Outcome, type_in};
+use super::terminal::{Outcome, type_in};
 use crate::args::shell_word;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -160,7 +160,7 @@ fn is_news(line: &str) -> bool {
 }
 
 /// A path as it is typed.
-pub(super) fn typed(path: PathBuf) -> String {
+pub(super) fn as_typed(path: PathBuf) -> String {
     path.display().to_string()
 }
 

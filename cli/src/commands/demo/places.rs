@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use saddlebag_couriers::Node;
 use saddlebag_samples::Site;
 
-use super::narrator::typed;
+use super::narrator::as_typed;
 use crate::command_error::CommandError;
 
 /// The name of the ministry's node.
@@ -55,7 +55,7 @@ impl Places {
 
     /// The folder of a node, as it is typed.
     pub(super) fn node(&self, name: &str) -> String {
-        typed(self.folder.join(name))
+        as_typed(self.folder.join(name))
     }
 
     /// The stick's folder.

@@ -3,9 +3,9 @@
 use saddlebag_samples::{Comparison, compare};
 
 use super::Demo;
-use super::narrator::{Detail, typed};
+use super::narrator::{Detail, as_typed};
 use super::places::{HILLTOP, MINISTRY, RIVERSIDE};
-use super::typed::Round;
+use super::terminal::Round;
 use crate::command_error::CommandError;
 use crate::exit_code::Exit;
 use crate::layout;
@@ -16,7 +16,7 @@ pub(super) const WHOLE_ROUND: [&str; 5] = [RIVERSIDE, HILLTOP, MINISTRY, RIVERSI
 impl Demo<'_, '_> {
     /// The stick is put in at a place.
     pub(super) fn visit(&mut self, name: &str, ends: Exit, detail: Detail) -> Result<Round, CommandError> {
-        let (node, stick) = (self.places.node(name), typed(self.places.stick()));
+        let (node, stick) = (self.places.node(name), as_typed(self.places.stick()));
         let outcome = self.narrator.command(&["--node", &node, "sync", &stick], ends, detail)?;
         Ok(outcome.round)
     }
