@@ -151,7 +151,8 @@ impl HeadRefusal {
 /// `peer_of` finds the admitted peer with that id; where it has had several keys, the one with that key.
 ///
 /// # Errors
-/// [`HeadRefusal`], in the order of its variants.
+/// [`HeadRefusal`], in the order of its variants; but a bundle for somebody else from a node that is not known here is
+/// somebody else's.
 pub fn verify_head(
     head: Head,
     deployment: DeploymentId,

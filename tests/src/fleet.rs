@@ -313,13 +313,6 @@ impl FleetNode {
         }
     }
 
-    /// Opens the database anew, as a program that was killed and started again does.
-    pub fn reopen(&mut self) {
-        let tracking = self.store.tracking().clone();
-        self.store = SqliteStore::open(&self.database).unwrap();
-        self.store.use_tracking(tracking);
-    }
-
     /// Brings the outbox for a peer up to date.
     pub fn export_to(&mut self, peer: NodeId) -> Exported {
         self.store.begin(Access::Read).unwrap();

@@ -83,7 +83,11 @@ fn the_checks_come_in_their_order() {
     let refused = |head: &Head| check(head.clone(), Some(MINISTRY)).unwrap_err();
     assert!(matches!(refused(&head), HeadRefusal::OtherDeployment { .. }));
     head.header.deployment = deployment_key().id();
+    // What is not for us may come from nodes that we need not know.
+    assert!(matches!(refused(&head), HeadRefusal::OtherReceiver { .. }));
+    head.header.to = MINISTRY;
     assert!(matches!(refused(&head), HeadRefusal::UnknownSender { .. }));
+    head.header.to = NodeId([4; 16]);
     head.header.from = CLINIC;
     assert!(matches!(refused(&head), HeadRefusal::OtherKey { .. }));
     head.header.key = keys(2).signing.key_id();
