@@ -19,7 +19,7 @@ use saddlebag_keys::signing::PublicKey;
 use saddlebag_keys::this_node::ThisNode;
 use saddlebag_keys::trust::Peer;
 use saddlebag_stores::ledger::{Link, PeerRole, Position};
-use saddlebag_stores::store::AbsorbContext;
+use saddlebag_stores::store::absorb;
 use saddlebag_stores::{Access, Store, StoreError};
 
 use crate::choose;
@@ -159,8 +159,7 @@ impl Exporter<'_> {
         let now = self.clock.now();
         let opened = if dry_run { self.absorb_for_a_look() } else { self.absorb_and_open_snapshot() };
         let snapshot = opened.map_err(ExportError::from).and_then(|()| self.read_snapshot(link));
-        // Whatever happened, no transaction stays open.
-        let ended = self.store.rollback();
+        let ended = if dry_run || snapshot.is_err() { self.store.rollback() } else { self.store.commit() };
         let snapshot = snapshot?;
         ended?;
         let folder = self.outbox.join(snapshot.link.name.as_str());
@@ -181,7 +180,7 @@ impl Exporter<'_> {
     /// Absorbs in a transaction that is undone once the snapshot has been read.
     fn absorb_for_a_look(&mut self) -> Result<(), StoreError> {
         self.store.begin(Access::Write)?;
-        self.absorb().inspect_err(|_| drop(self.store.rollback()))
+        absorb(self.store, self.me.writer(), self.entropy).map(drop)
     }
 
     /// Absorbs, and opens a snapshot in which nothing is left to absorb: a row read there has the values that its
@@ -189,7 +188,7 @@ impl Exporter<'_> {
     fn absorb_and_open_snapshot(&mut self) -> Result<(), StoreError> {
         for _ in 0..SNAPSHOT_TRIES {
             self.store.begin(Access::Write)?;
-            self.absorb().inspect_err(|_| drop(self.store.rollback()))?;
+            absorb(self.store, self.me.writer(), self.entropy)?;
             self.store.commit()?;
             self.store.begin(Access::Read)?;
             if self.store.journal_rows()? == 0 {
@@ -197,26 +196,9 @@ impl Exporter<'_> {
             }
             self.store.rollback()?;
         }
-        // The application writes all the time: read under the write lock. What absorb does here is undone with
-        // the snapshot, and done again next time; so the last try commits before and reads after.
+        // The application writes all the time: the snapshot is what the write lock keeps still.
         self.store.begin(Access::Write)?;
-        self.absorb().inspect_err(|_| drop(self.store.rollback()))?;
-        self.store.commit()?;
-        self.store.begin(Access::Write)?;
-        if self.store.journal_rows()? == 0 {
-            return Ok(());
-        }
-        self.store.rollback()?;
-        Err(StoreError::Busy { waited_s: 0 })
-    }
-
-    fn absorb(&mut self) -> Result<(), StoreError> {
-        if !self.store.missing_triggers()?.is_empty() {
-            self.store.restore_triggers()?;
-        }
-        let context = AbsorbContext::of(self.me.writer(), &self.store.links()?);
-        self.store.absorb(&context, self.entropy)?;
-        Ok(())
+        absorb(self.store, self.me.writer(), self.entropy).map(drop)
     }
 
     fn read_snapshot(&mut self, id: LinkId) -> Result<Snapshot, ExportError> {
@@ -333,10 +315,11 @@ impl Exporter<'_> {
     fn make_all(&mut self, mut snapshot: Snapshot, folder: &Path) -> Result<Vec<OutboxBundle>, ExportError> {
         let mut bundles = Vec::new();
         let last = snapshot.parts.len() - 1;
+        let last_number = BundleNumber(next_number(&snapshot.link, self.me.epoch).0 + last as u64);
         for (index, (after, upto, changes)) in std::mem::take(&mut snapshot.parts).into_iter().enumerate() {
             // What is said once is said in the last part: it comes to effect when all of the feed has.
             let receipts = if index == last { std::mem::take(&mut snapshot.receipts) } else { Vec::new() };
-            bundles.push(self.make_one(&mut snapshot, folder, (after, upto), changes, receipts)?);
+            bundles.push(self.make_one(&mut snapshot, folder, (after, upto), changes, (receipts, last_number))?);
         }
         Ok(bundles)
     }
@@ -347,7 +330,7 @@ impl Exporter<'_> {
         folder: &Path,
         (after, upto): (Seq, Seq),
         changes: Vec<TableChanges>,
-        receipts: Vec<Receipt>,
+        (receipts, carried_by): (Vec<Receipt>, BundleNumber),
     ) -> Result<OutboxBundle, ExportError> {
         let created = self.clock.now();
         let records = make::count(&changes) as u64;
@@ -370,18 +353,18 @@ impl Exporter<'_> {
         link.sent = Some(Position { epoch: header.epoch, number: header.number, id: header.id, upto: header.upto });
         link.owes_acknowledgement = false;
         let name = file_name(&self.me.name, &snapshot.peer.name, header.number, header.created, header.id);
-        self.record(link, &header)?;
+        self.record(link, &header, carried_by)?;
         let path = files::publish(folder, &name, &bytes).map_err(OutboxError::from)?;
         Ok(OutboxBundle { path, header, records, bytes: bytes.len() as u64 })
     }
 
-    /// Notes in the database and beside it that this bundle exists.
-    fn record(&mut self, link: &Link, header: &BundleHeader) -> Result<(), ExportError> {
+    /// Notes in the database and beside it that this bundle exists, and which one of its set carries the receipts.
+    fn record(&mut self, link: &Link, header: &BundleHeader, carried_by: BundleNumber) -> Result<(), ExportError> {
         self.store.begin(Access::Write)?;
         let noted = self
             .store
             .save_link(link)
-            .and_then(|()| self.store.receipts_carried(link.id, header.number))
+            .and_then(|()| self.store.receipts_carried(link.id, carried_by))
             .inspect_err(|_| drop(self.store.rollback()));
         noted?;
         self.store.commit().inspect_err(|_| drop(self.store.rollback()))?;

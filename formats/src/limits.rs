@@ -44,3 +44,6 @@ pub const VALUES_PER_BUNDLE_MAX: usize = 10_000_000;
 pub const VALUE_BYTES_PER_MEMBER_MAX: usize = MEMBER_BYTES_MAX;
 /// Records that one `changes` member names, its own and those referred to.
 pub const UIDS_PER_MEMBER_MAX: usize = VALUES_PER_MEMBER_MAX + RECORDS_PER_MEMBER_MAX;
+/// The latest time that a version may have: the end of the year 9999. A later edit adds one millisecond to the version
+/// before, so there must be room above.
+pub const TIME_MS_MAX: i64 = 253_402_300_799_999;

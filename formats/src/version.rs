@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Epoch, NodeId, TimeMs};
+use crate::limits::TIME_MS_MAX;
 
 /// Who wrote: a node in one epoch of its database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,7 +32,7 @@ impl Version {
     #[must_use]
     pub fn after(before: Option<Version>, wall: TimeMs, writer: Writer) -> Self {
         let least = before.map_or(TimeMs(1), |version| TimeMs(version.time.0.saturating_add(1)));
-        Self { time: wall.max(least), writer }
+        Self { time: wall.min(TimeMs(TIME_MS_MAX)).max(least), writer }
     }
 }
 
@@ -47,6 +48,12 @@ mod tests {
         let second = Version::after(Some(first), TimeMs(10), WRITER);
         assert!(second > first);
         assert_eq!(second.time, TimeMs(5_001));
+    }
+
+    #[test]
+    fn a_clock_at_the_end_of_time_leaves_room_for_later_edits() {
+        let first = Version::after(None, TimeMs(i64::MAX), WRITER);
+        assert!(Version::after(Some(first), TimeMs(i64::MAX), WRITER) > first);
     }
 
     #[test]

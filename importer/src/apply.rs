@@ -4,7 +4,7 @@
 //! that was refused, everything goes back to where it began and the row is left out: so at the end every row that
 //! stands is whole, and everything else is held with its reason.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use saddlebag_formats::members::Outcome;
 use saddlebag_formats::{Seq, TimeMs, Uid};
@@ -19,7 +19,7 @@ use crate::holding;
 use crate::incoming::{Incoming, IncomingAction};
 use crate::merge::{Setting, Side};
 use crate::plan::{Deletion, Planned, Planner, Write};
-use crate::references;
+use crate::references::{self, Target};
 use crate::tally::Tally;
 use crate::writes::{Batch, Status};
 
@@ -59,7 +59,18 @@ pub(crate) struct Application<'a> {
 }
 
 /// A change that cannot stand, found out by trying.
-type LeftOut = BTreeMap<usize, (HeldKind, String)>;
+#[derive(Default)]
+struct LeftOut {
+    changes: BTreeMap<usize, (HeldKind, String)>,
+    /// Deleted records that cannot come back.
+    gone: HashSet<Target>,
+}
+
+impl LeftOut {
+    fn len(&self) -> usize {
+        self.changes.len() + self.gone.len()
+    }
+}
 
 /// What an attempt came to.
 struct Attempt {
@@ -78,7 +89,7 @@ impl Application<'_> {
             return Ok(Tally::default());
         }
         self.store.savepoint()?;
-        let mut left_out = LeftOut::new();
+        let mut left_out = LeftOut::default();
         loop {
             let known = left_out.len();
             if let Some(attempt) = self.attempt(changes, &mut left_out)? {
@@ -106,7 +117,7 @@ impl Application<'_> {
         };
         let mut writes = Vec::new();
         for (index, incoming) in changes.all.iter().enumerate() {
-            if let Some((kind, reason)) = left_out.get(&index) {
+            if let Some((kind, reason)) = left_out.changes.get(&index) {
                 attempt.held.push((index, *kind, reason.clone()));
                 continue;
             }
@@ -123,7 +134,7 @@ impl Application<'_> {
         }
         let planner =
             Planner { setting: self.setting, tracking: self.tracking, ahead_ms: self.ahead_ms, now: self.now };
-        let keys = references::resolve(self.store, &planner, &mut writes)?;
+        let keys = references::resolve(self.store, &planner, &mut writes, &left_out.gone)?;
         let mut batch = Batch::new(self.tracking, writes, keys);
         batch.run(self.store)?;
         self.delete(&mut attempt)?;
@@ -295,13 +306,16 @@ impl Application<'_> {
 /// A row that must be left out of the next attempt. One that nobody sent, a record that was to come back, takes
 /// those that need it with it: they find it missing.
 fn leave_out(left_out: &mut LeftOut, write: &Write, status: Status) {
-    let Some(cause) = write.cause else { return };
+    let Some(cause) = write.cause else {
+        left_out.gone.insert(references::of(write));
+        return;
+    };
     let held = match status {
         Status::Parked(reason) => (HeldKind::Parked, reason),
         Status::Refused(reason) => (HeldKind::Quarantined, reason),
         Status::Pending | Status::Done { .. } => return,
     };
-    left_out.insert(cause, held);
+    left_out.changes.insert(cause, held);
 }
 
 fn sort_out(batch: Batch<'_>, attempt: &mut Attempt) {

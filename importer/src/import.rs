@@ -12,7 +12,7 @@ use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::signing::PublicKey;
 use saddlebag_keys::this_node::ThisNode;
 use saddlebag_stores::ledger::{Link, PeerRole, Position, StoredReceipt};
-use saddlebag_stores::store::AbsorbContext;
+use saddlebag_stores::store::{AbsorbContext, absorb};
 use saddlebag_stores::{Access, Store, StoreError};
 
 use crate::apply::{Application, Changes};
@@ -125,7 +125,7 @@ impl Importer<'_> {
         self.take_nodes(&payload, from.as_str())?;
         self.note_arrival(&mut link, &header, &payload);
         self.store.save_link(&link)?;
-        self.absorb()?;
+        absorb(self.store, self.me.writer(), self.entropy)?;
         let now = self.clock.now();
         for receipt in payload.receipts {
             self.store.save_received_receipt(&StoredReceipt { link: link.id, receipt }, now)?;
@@ -194,15 +194,6 @@ impl Importer<'_> {
         if known.is_none_or(|known| new.list().number() > known.list().number()) {
             self.store.set_setting("nodes", bytes)?;
         }
-        Ok(())
-    }
-
-    fn absorb(&mut self) -> Result<(), StoreError> {
-        if !self.store.missing_triggers()?.is_empty() {
-            self.store.restore_triggers()?;
-        }
-        let context = AbsorbContext::of(self.me.writer(), &self.store.links()?);
-        self.store.absorb(&context, self.entropy)?;
         Ok(())
     }
 

@@ -53,6 +53,8 @@ pub struct Local<'a> {
     pub state: &'a ColumnState,
     /// Whether the value is what the column has when nobody says anything: its default.
     pub is_default: bool,
+    /// Whether what came is that default.
+    pub came_default: bool,
 }
 
 /// What becomes of a column.
@@ -108,7 +110,7 @@ fn decide(setting: &Setting, new: &New, local: Local<'_>) -> Outcome {
     if new.base.is_none() && local.is_default {
         return Outcome::Taken;
     }
-    if new.base.is_none() && new.value.is_null() {
+    if new.base.is_none() && local.came_default {
         return Outcome::Returned;
     }
     let time = new.effective.unwrap_or(new.version.time);
@@ -176,7 +178,7 @@ mod tests {
 
     fn outcome(setting: &Setting, new: &New, value: i64, state: &ColumnState) -> Outcome {
         let value = Value::Integer(value);
-        merge(setting, new, Local { value: &value, state, is_default: false })
+        merge(setting, new, Local { value: &value, state, is_default: false, came_default: new.value.is_null() })
     }
 
     #[test]
@@ -222,7 +224,7 @@ mod tests {
         let here = state(version(0, 9), None, 1);
         let came = new(2, version(0, 1), None);
         let null = Value::Null;
-        let local = Local { value: &null, state: &here, is_default: true };
+        let local = Local { value: &null, state: &here, is_default: true, came_default: false };
         assert_eq!(merge(&central(), &came, local), Outcome::Taken);
         let came_null = New { value: Value::Null, ..came };
         assert_eq!(outcome(&central(), &came_null, 5, &here), Outcome::Returned);

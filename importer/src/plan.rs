@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use saddlebag_formats::hash::row_hash;
+use saddlebag_formats::limits::TIME_MS_MAX;
 use saddlebag_formats::row_state_bytes::encode_values;
 use saddlebag_formats::{ColumnState, RowState, Seq, TimeMs, Uid, Value, Version};
 use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictSide, HeldKind};
@@ -30,6 +31,11 @@ pub(crate) struct Write {
 }
 
 impl Write {
+    /// Whether a deleted record that is to come back would come back without its values: it went unseen.
+    pub(crate) fn lacks_values(&self, table: &TrackedTable, tombstone: &Tombstone) -> bool {
+        tombstone.values.is_empty() && self.values.len() < table.columns.len()
+    }
+
     /// Whether a column refers to a row that nobody else ever knew.
     pub(crate) fn has_dangling(&self) -> bool {
         self.values.values().any(|value| matches!(value, Value::Dangling(_)))
@@ -119,6 +125,9 @@ impl Planner<'_> {
             if let Some(reason) = misfit(table, &table.columns[index], &column.new.value) {
                 return quarantine(reason);
             }
+            if column.new.version.time.0 > TIME_MS_MAX {
+                return quarantine(format!("the version of `{name}` of `{}` lies beyond the year 9999", table.name));
+            }
             let mut new = column.new.clone();
             if self.setting.side == Side::Central && new.effective.is_none() {
                 new.effective = merge::effective_time(new.version, new.base, self.ahead_ms);
@@ -171,7 +180,8 @@ impl Planner<'_> {
             let column = &table.columns[index];
             let known = record.state.of(column.id);
             let value = &record.values[index];
-            let local = Local { value, state: known, is_default: is_default(column, value) };
+            let (here, came_default) = (is_default(column, value), is_default(column, &new.value));
+            let local = Local { value, state: known, is_default: here, came_default };
             let outcome = merge::merge(&self.setting, &new, local);
             if let Outcome::Conflict { incoming_wins } = outcome {
                 conflicts.push(self.value_conflict(table, record.uid, column, &new, local, incoming_wins));
@@ -265,6 +275,9 @@ impl Planner<'_> {
         let states: Vec<_> = states.into_iter().collect();
         write.state = RowState::from_columns(&states).unwrap_or(write.state);
         write.hash = self.hash_of(table, &write);
+        if write.lacks_values(table, tombstone) {
+            return quarantine("it brings back a record that went unseen, so that its values are not known".to_owned());
+        }
         if write.has_dangling() {
             return quarantine("it brings back a record that referred to one that nobody knows".to_owned());
         }

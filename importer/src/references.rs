@@ -43,11 +43,13 @@ pub(crate) fn targets(table: &TrackedTable, write: &Write) -> Vec<(usize, Target
     write.values.iter().filter_map(target).collect()
 }
 
-/// Looks up all targets, in bulk, and adds to `writes` the deleted records that come back because of them.
+/// Looks up all targets, in bulk, and adds to `writes` the deleted records that come back because of them; those in
+/// `gone` cannot.
 pub(crate) fn resolve(
     store: &mut dyn Store,
     planner: &Planner<'_>,
     writes: &mut Vec<Write>,
+    gone: &HashSet<Target>,
 ) -> Result<Keys, StoreError> {
     let mut keys = Keys::default();
     let mut looked_at = 0;
@@ -67,7 +69,7 @@ pub(crate) fn resolve(
             uids.sort_unstable();
             uids.dedup();
             let Some(table) = planner.tracking.by_number(number) else { continue };
-            look_up(store, planner, table, &uids, &mut keys, writes)?;
+            look_up(store, planner, table, &uids, (&mut keys, gone), writes)?;
         }
     }
     Ok(keys)
@@ -83,7 +85,7 @@ fn look_up(
     planner: &Planner<'_>,
     table: &TrackedTable,
     uids: &[Uid],
-    keys: &mut Keys,
+    (keys, gone): (&mut Keys, &HashSet<Target>),
     writes: &mut Vec<Write>,
 ) -> Result<(), StoreError> {
     let found = store.keys(table, uids)?;
@@ -95,7 +97,7 @@ fn look_up(
             Some(Known::Deleted(tombstone)) => {
                 let seq = store.next_seq()?;
                 let mut write = planner.revive(table, tombstone, seq);
-                if write.has_dangling() {
+                if write.has_dangling() || write.lacks_values(table, tombstone) || gone.contains(&(table.number, uid)) {
                     keys.absent.insert((table.number, uid));
                     continue;
                 }

@@ -5,7 +5,7 @@
 pub struct Schema {
     /// In order of name.
     pub tables: Vec<Table>,
-    /// Whether the application has triggers of its own.
+    /// Whether the application has triggers of its own, or foreign keys whose updates cascade.
     pub has_triggers: bool,
 }
 

@@ -160,7 +160,8 @@ impl Store for SqliteStore {
             Access::Read => "BEGIN; SELECT count(*) FROM sqlite_schema;",
             Access::Write => "BEGIN IMMEDIATE",
         };
-        self.execute("beginning a transaction", sql)?;
+        // The snapshot's read may fail where the beginning did not.
+        self.execute("beginning a transaction", sql).inspect_err(|_| drop(self.rollback()))?;
         self.access = Some(access);
         self.last_seq = None;
         self.writers.forget();

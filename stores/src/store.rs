@@ -44,6 +44,19 @@ impl AbsorbContext {
     }
 }
 
+/// What every export and import begins with: makes missing triggers again, and folds the journal into the row states.
+/// Needs a write transaction.
+///
+/// # Errors
+/// The engine's.
+pub fn absorb(store: &mut dyn Store, writer: Writer, entropy: &mut dyn Entropy) -> Result<Absorbed, StoreError> {
+    if !store.missing_triggers()?.is_empty() {
+        store.restore_triggers()?;
+    }
+    let context = AbsorbContext::of(writer, &store.links()?);
+    store.absorb(&context, entropy)
+}
+
 /// The application's database, with what saddlebag keeps in it.
 ///
 /// Verbs that read or write need [`Store::begin`] first; a store that is dropped in a transaction rolls back.
@@ -308,7 +321,7 @@ pub trait Store {
     /// The engine's.
     fn has_new_receipts(&mut self, link: LinkId) -> Result<bool, StoreError>;
 
-    /// Notes that bundle `number` carries all receipts that a link has.
+    /// Notes that bundle `number` carries all receipts that a link has; those before it count no more.
     ///
     /// # Errors
     /// The engine's.

@@ -15,7 +15,7 @@ pub const COLUMNS_MAX: usize = 1_900;
 pub struct Tracking {
     /// Parents before those that refer to them, as far as there are no cycles; then by name.
     pub tables: Vec<TrackedTable>,
-    /// Whether the application has triggers of its own.
+    /// Whether the application has triggers of its own, or foreign keys whose updates cascade.
     pub has_triggers: bool,
 }
 

@@ -29,6 +29,8 @@ struct Absorb<'a> {
     context: &'a AbsorbContext,
     assigned: AssignedUids,
     absorbed: Absorbed,
+    /// What was deleted: table and uid.
+    buried: Vec<(u32, Uid)>,
 }
 
 /// A row that is gone, with its state, while the states of all others still stand.
@@ -61,7 +63,7 @@ pub(super) fn absorb(
         return Ok(Absorbed::default());
     }
     let assigned = AssignedUids::new(context.writer.node, entropy);
-    let mut absorb = Absorb { store, context, assigned, absorbed: Absorbed::default() };
+    let mut absorb = Absorb { store, context, assigned, absorbed: Absorbed::default(), buried: Vec::new() };
     let mut edited = absorb.take_out(&tracking.tables, &mut folded)?;
     let identity_order = tracking.identity_order().unwrap_or_default();
     let mut unhashed = Vec::new();
@@ -74,9 +76,14 @@ pub(super) fn absorb(
     }
     for table in &tracking.tables {
         for moving in edited.remove(&table.number).unwrap_or_default() {
-            absorb.edit(table, moving)?;
+            if moving.stored.home {
+                absorb.take_in_again(table, moving, &mut unhashed)?;
+            } else {
+                absorb.edit(table, moving)?;
+            }
         }
     }
+    absorb.deletions_last(&tracking.tables)?;
     for (number, key) in unhashed {
         if let Some(table) = tracking.by_number(number) {
             absorb.hash_again(table, &key)?;
@@ -186,7 +193,23 @@ impl Absorb<'_> {
         let version = Version::after(Some(state.latest()), gone.at, self.context.writer);
         let tombstone = Tombstone { uid: stored.uid, table: table.number, version, seq, source: None, state, values };
         states::save_tombstone(self.store, &tombstone)?;
+        self.buried.push((table.number, stored.uid));
         self.absorbed.deleted += 1;
+        Ok(())
+    }
+
+    /// Gives deletions their place in the feed: after the edits that freed the records, children before parents, so
+    /// that a feed that is split over several bundles never deletes what others still refer to.
+    fn deletions_last(&mut self, tables: &[TrackedTable]) -> Result<(), StoreError> {
+        let buried = std::mem::take(&mut self.buried);
+        for table in tables.iter().rev() {
+            for (_, uid) in buried.iter().filter(|(number, _)| *number == table.number) {
+                if let Some(mut tombstone) = states::tombstone(self.store, table.number, *uid)? {
+                    tombstone.seq = self.store.next_seq()?;
+                    states::save_tombstone(self.store, &tombstone)?;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -203,13 +226,16 @@ impl Absorb<'_> {
             Some(uid) => states::keys(self.store, table, &[uid])?.remove(&uid),
             None => None,
         };
-        if let Some(holder) = &holder
-            && read_row(self.store, table, holder)?.is_none()
-        {
-            return self.take_over(table, holder, fresh);
+        let (mut taken, mut derived) = (false, derived);
+        if let Some(holder) = &holder {
+            let Some(standing) = read_row(self.store, table, holder)? else {
+                return self.take_over(table, holder, fresh);
+            };
+            // Where that one's key was corrected, this is another record, and no second row of the same.
+            taken = derive(table, &standing) == derived;
+            derived = None;
         }
-        let taken = holder.is_some();
-        let uid = derived.filter(|_| !taken).unwrap_or_else(|| self.assigned.next_uid());
+        let uid = derived.unwrap_or_else(|| self.assigned.next_uid());
         let seq = self.store.next_seq()?;
         let tombstone = states::tombstone(self.store, table.number, uid)?;
         let state = match &tombstone {
@@ -228,6 +254,18 @@ impl Absorb<'_> {
         self.absorbed.created += u64::from(!taken);
         self.absorbed.duplicates += u64::from(taken);
         Ok(())
+    }
+
+    /// A row that stayed at home was edited: if its key was corrected, it is a record like any other from now on.
+    fn take_in_again(
+        &mut self,
+        table: &TrackedTable,
+        moving: Moving,
+        unhashed: &mut Vec<(u32, Key)>,
+    ) -> Result<(), StoreError> {
+        let Edited { key, at, .. } = moving.edited;
+        states::remove(self.store, table, &key)?;
+        self.take_in(table, Fresh { key, at }, unhashed)
     }
 
     /// A row that another one of its identity replaced without a delete trigger, by `INSERT OR REPLACE` on its natural

@@ -1,14 +1,15 @@
 //! Reading what the triggers noted.
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, ToSql};
 use saddlebag_formats::{TimeMs, Value};
 
 use super::engine;
 use super::install::{BITS, NOW, words_of};
 use super::sql::{journal, key_columns, key_join, quote, states};
-use super::values::{from_sql, key_at};
+use super::values::{Parameter, from_sql, key_at};
 use crate::error::StoreError;
 use crate::fold::{Entry, Event};
+use crate::record::Key;
 use crate::tracking::{TrackedTable, Tracking};
 
 /// How many entries wait in all journals.
@@ -55,10 +56,38 @@ pub(super) fn recheck(connection: &Connection, table: &TrackedTable) -> Result<(
     let (keys, named, join) = (keys.join(", "), named.join(" AND "), key_join(table, "s.", "t."));
     let sql = format!(
         "INSERT INTO {log} (op, at, {k}, {p}) SELECT 2, {NOW}, {keys}, {keys} FROM {name} t WHERE {named};
-         INSERT INTO {log} (op, at, {k}) SELECT 3, {NOW}, {s} FROM {states} s
+         INSERT INTO {log} (op, at, {k}) SELECT 4, {NOW}, {s} FROM {states} s
          WHERE NOT EXISTS (SELECT 1 FROM {name} t WHERE {join});"
     );
     connection.execute_batch(&sql).map_err(|error| engine("checking a table whose triggers were gone", &error))
+}
+
+/// The last entry of a table's journal.
+pub(super) fn last(connection: &Connection, table: &TrackedTable) -> Result<i64, StoreError> {
+    let failed = |error| engine("reading the journal", &error);
+    let sql = format!("SELECT COALESCE(max(id), 0) FROM {}", journal(table.number));
+    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
+    statement.query_row([], |row| row.get(0)).map_err(failed)
+}
+
+/// Takes away the entry that saddlebag's own statement made after `last`: of a row that came or went, or whose key
+/// changed. Together with the row state as it is written now, it would read as somebody's edit.
+pub(super) fn forget_own(
+    connection: &Connection,
+    table: &TrackedTable,
+    last: i64,
+    op: i64,
+    key: &Key,
+) -> Result<(), StoreError> {
+    let failed = |error| engine("writing the journal", &error);
+    let equal: Vec<_> = (1..=table.key.len()).map(|part| format!("k{part} IS ?{}", part + 2)).collect();
+    let sql = format!("DELETE FROM {} WHERE id > ?1 AND op = ?2 AND {}", journal(table.number), equal.join(" AND "));
+    let keys: Vec<_> = key.0.iter().map(Parameter).collect();
+    let mut parameters: Vec<&dyn ToSql> = vec![&last, &op];
+    parameters.extend(keys.iter().map(|part| part as &dyn ToSql));
+    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
+    statement.execute(parameters.as_slice()).map_err(failed)?;
+    Ok(())
 }
 
 /// Reads and deletes the entries of one table, in the order in which they were written.
@@ -89,6 +118,8 @@ fn entry(row: &Row<'_>, table: &TrackedTable) -> rusqlite::Result<Entry> {
             after,
             changed: changed(row, table, 2 + 2 * parts)?,
         },
+        // It went unseen: nobody noted its last values, and null is not what they were.
+        4 => Event::Delete { key: after, old: Vec::new() },
         _ => Event::Delete { key: after, old: old_values(row, table, 2 + 2 * parts + words)? },
     };
     Ok(Entry { at: TimeMs(row.get(1)?), event })

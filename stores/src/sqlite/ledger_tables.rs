@@ -220,7 +220,7 @@ pub(super) fn has_new_receipts(connection: &Connection, link: LinkId) -> Result<
 }
 
 pub(super) fn receipts_carried(connection: &Connection, link: LinkId, number: BundleNumber) -> Result<(), StoreError> {
-    let sql = "UPDATE saddlebag_receipt SET carried = ?2 WHERE link = ?1 AND carried IS NULL";
+    let sql = "UPDATE saddlebag_receipt SET carried = ?2 WHERE link = ?1";
     connection.execute(sql, params![link.0, number.0.cast_signed()]).map_err(write_failed)?;
     Ok(())
 }

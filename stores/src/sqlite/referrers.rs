@@ -11,13 +11,14 @@ use crate::error::StoreError;
 use crate::record::{Key, Referrer};
 use crate::tracking::TrackedTable;
 
-/// A column somewhere that refers to the key of a tracked table.
+/// Columns somewhere that refer to a tracked table, by its key or by others.
 #[derive(Debug, Clone)]
 pub(super) struct ReferringColumn {
     table: String,
     /// Its number, if its table is tracked.
     number: Option<u32>,
-    column: String,
+    columns: Vec<String>,
+    targets: Vec<String>,
 }
 
 fn referring_columns(store: &mut SqliteStore) -> Result<HashMap<u32, Vec<ReferringColumn>>, StoreError> {
@@ -26,12 +27,12 @@ fn referring_columns(store: &mut SqliteStore) -> Result<HashMap<u32, Vec<Referri
     for table in &schema.tables {
         for key in &table.foreign_keys {
             let Some(target) = store.tracking.by_name(&key.table) else { continue };
-            let ([column], [target_column]) = (key.columns.as_slice(), key.target_columns.as_slice()) else { continue };
-            if target.key.len() != 1 || target.key[0].name != *target_column {
+            if key.columns.len() != key.target_columns.len() {
                 continue;
             }
             let number = store.tracking.by_name(&table.name).map(|tracked| tracked.number);
-            let entry = ReferringColumn { table: table.name.clone(), number, column: column.clone() };
+            let (columns, targets) = (key.columns.clone(), key.target_columns.clone());
+            let entry = ReferringColumn { table: table.name.clone(), number, columns, targets };
             referring.entry(target.number).or_default().push(entry);
         }
     }
@@ -53,7 +54,7 @@ pub(super) fn referrers(
     }
     let mut all = vec![Vec::new(); keys.len()];
     for referring in store.referring.get(&table.number).into_iter().flatten() {
-        let sql = select(store, referring);
+        let sql = select(store, table, referring);
         let failed = |error| engine("looking for referring rows", &error);
         let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
         for (key, found) in keys.iter().zip(&mut all) {
@@ -67,14 +68,25 @@ pub(super) fn referrers(
     Ok(all)
 }
 
-fn select(store: &SqliteStore, referring: &ReferringColumn) -> String {
-    let (name, column) = (quote(&referring.table), quote(&referring.column));
+fn select(store: &SqliteStore, target: &TrackedTable, referring: &ReferringColumn) -> String {
+    let name = quote(&referring.table);
+    let list = |alias: &str, names: &[String]| {
+        names.iter().map(|name| format!("{alias}.{}", quote(name))).collect::<Vec<_>>().join(", ")
+    };
+    let key = target.key.iter().zip(1..).map(|(part, at)| format!("p.{} = ?{at}", quote(&part.name)));
+    let refers = format!(
+        "({}) = (SELECT {} FROM {} p WHERE {})",
+        list("t", &referring.columns),
+        list("p", &referring.targets),
+        quote(&target.name),
+        key.collect::<Vec<_>>().join(" AND ")
+    );
     match referring.number.and_then(|number| store.tracking.by_number(number)) {
         Some(tracked) => format!(
-            "SELECT s.uid FROM {name} t LEFT JOIN {} s ON {} WHERE t.{column} = ?1",
+            "SELECT s.uid FROM {name} t LEFT JOIN {} s ON {} WHERE {refers}",
             states(tracked.number),
             key_join(tracked, "s.", "t.")
         ),
-        None => format!("SELECT NULL FROM {name} t WHERE t.{column} = ?1"),
+        None => format!("SELECT NULL FROM {name} t WHERE {refers}"),
     }
 }

@@ -24,7 +24,11 @@ pub(super) fn read(connection: &Connection) -> Result<Schema> {
     resolve_targets(&mut tables);
     let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND name NOT LIKE 'saddlebag\\_%' ESCAPE '\\'";
     let triggers: u32 = connection.query_row(sql, [], |row| row.get(0))?;
-    Ok(Schema { tables, has_triggers: triggers > 0 })
+    // What the database does by itself to rows that refer to a changed key must be noted as well.
+    let sql = "SELECT count(*) FROM sqlite_schema m, pragma_foreign_key_list(m.name) f \
+               WHERE m.type = 'table' AND f.on_update NOT IN ('NO ACTION', 'RESTRICT')";
+    let cascades: u32 = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok(Schema { tables, has_triggers: triggers + cascades > 0 })
 }
 
 fn read_table(connection: &Connection, name: String, kind: &str) -> Result<Table> {

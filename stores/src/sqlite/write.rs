@@ -6,7 +6,7 @@ use saddlebag_formats::Value;
 use super::sql::{marks, quote};
 use super::states::{self, Stored};
 use super::values::{Parameter, from_sql};
-use super::{SqliteStore, engine};
+use super::{SqliteStore, engine, journal};
 use crate::error::StoreError;
 use crate::record::{Key, Refusal, RowWrite, Tombstone};
 use crate::tracking::{KeyGiver, TrackedTable};
@@ -25,6 +25,7 @@ fn write_one(
     table: &TrackedTable,
     row: &RowWrite,
 ) -> Result<Result<Key, Refusal>, StoreError> {
+    let last = last_entry(store, table)?;
     let written = match &row.key {
         Some(key) => update(store, table, key, &row.values)?,
         None => insert(store, table, &row.values)?,
@@ -33,6 +34,12 @@ fn write_one(
         Ok(key) => key,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    if let Some(last) = last
+        && row.key.as_ref() != Some(&key)
+    {
+        let op = if row.key.is_none() { 1 } else { 2 };
+        journal::forget_own(&store.connection, table, last, op, &key)?;
+    }
     if row.key.as_ref().is_some_and(|before| *before != key) {
         states::remove(store, table, row.key.as_ref().unwrap_or(&key))?;
     }
@@ -42,6 +49,17 @@ fn write_one(
         states::remove_tombstone(store, table.number, row.uid)?;
     }
     Ok(Ok(key))
+}
+
+/// The last entry of the journal, where our triggers take what we write for edits.
+fn last_entry(store: &SqliteStore, table: &TrackedTable) -> Result<Option<i64>, StoreError> {
+    store.tracking.has_triggers.then(|| journal::last(&store.connection, table)).transpose()
+}
+
+/// What a table's own `ON CONFLICT` may not do: replace other rows without a word. Where triggers run, the clause would
+/// hold for their statements too, so there it is left out.
+fn or_abort(store: &SqliteStore) -> &'static str {
+    if store.tracking.has_triggers { "" } else { " OR ABORT" }
 }
 
 fn insert(
@@ -63,7 +81,8 @@ fn insert(
     let sql = if columns.is_empty() {
         format!("INSERT INTO {name} DEFAULT VALUES")
     } else {
-        format!("INSERT INTO {name} ({}) VALUES ({})", columns.join(", "), marks(columns.len()))
+        let or_abort = or_abort(store);
+        format!("INSERT{or_abort} INTO {name} ({}) VALUES ({})", columns.join(", "), marks(columns.len()))
     };
     if let Err(refusal) = execute(store, &sql, &given)? {
         return Ok(Err(refusal));
@@ -107,7 +126,8 @@ fn update(
         format!("{} = ?{}", quote(&part.name), values.len() + at + 1)
     };
     let condition: Vec<_> = table.key.iter().enumerate().map(equal).collect();
-    let sql = format!("UPDATE {} SET {} WHERE {}", quote(&table.name), sets.join(", "), condition.join(" AND "));
+    let (or_abort, name) = (or_abort(store), quote(&table.name));
+    let sql = format!("UPDATE{or_abort} {name} SET {} WHERE {}", sets.join(", "), condition.join(" AND "));
     let given: Vec<&Value> = values.iter().map(|(_, value)| value).chain(&key.0).collect();
     if let Err(refusal) = execute(store, &sql, &given)? {
         return Ok(Err(refusal));
@@ -130,8 +150,12 @@ pub(super) fn delete(
     let sql = format!("DELETE FROM {} WHERE {}", quote(&table.name), condition.join(" AND "));
     let mut outcomes = Vec::with_capacity(rows.len());
     for (key, tombstone) in rows {
+        let last = last_entry(store, table)?;
         let outcome = execute(store, &sql, &key.0.iter().collect::<Vec<_>>())?;
         if outcome.is_ok() {
+            if let Some(last) = last {
+                journal::forget_own(&store.connection, table, last, 3, key)?;
+            }
             states::remove(store, table, key)?;
             states::save_tombstone(store, tombstone)?;
         }
@@ -147,6 +171,8 @@ fn execute(store: &SqliteStore, sql: &str, values: &[&Value]) -> Result<Result<(
     let parameters: Vec<Parameter<'_>> = values.iter().map(|value| Parameter(value)).collect();
     let outcome = statement.execute(params_from_iter(parameters.iter().map(|p| p as &dyn ToSql)));
     match outcome {
+        // A trigger's `RAISE (IGNORE)` leaves the row out without an error.
+        Ok(0) => Ok(Err(Refusal { reason: "a trigger of the database left the row as it was".to_owned() })),
         Ok(_) => Ok(Ok(())),
         Err(error) => match error.sqlite_error_code() {
             Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig)

@@ -4,6 +4,7 @@
 mod capture;
 mod promises;
 mod random;
+mod review;
 mod schema;
 mod standard_tools;
 mod synthea;
