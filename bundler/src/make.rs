@@ -52,7 +52,7 @@ pub(crate) fn bundle(
     contents: Contents,
     entropy: &mut dyn Entropy,
 ) -> Result<(BundleHeader, Vec<u8>), MakeError> {
-    let id = BundleId(uuid_v4(entropy));
+    let id = BundleId(entropy.uuid_v4());
     let level = if count(&contents.changes) <= SMALL_BUNDLE_RECORDS { LEVEL_SMALL } else { LEVEL_LARGE };
     let Contents { number, after, upto, ack, created, nodes_known, nodes, health, receipts, changes } = contents;
     let binding = Binding {
@@ -88,12 +88,4 @@ pub(crate) fn bundle(
     bytes.extend_from_slice(signature_line(&signature).as_bytes());
     bytes.extend_from_slice(&sealed);
     Ok((header, bytes))
-}
-
-/// A random UUID (RFC 9562, version 4).
-fn uuid_v4(entropy: &mut dyn Entropy) -> [u8; 16] {
-    let mut bytes = entropy.bytes16();
-    bytes[6] = bytes[6] & 0x0F | 0x40;
-    bytes[8] = bytes[8] & 0x3F | 0x80;
-    bytes
 }

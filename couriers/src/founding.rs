@@ -65,7 +65,7 @@ pub fn found(
     if store.installed()?.is_some() {
         return Err(NodeError::DatabaseTaken { database: url.to_string() });
     }
-    let id = random_node_id(entropy);
+    let id = NodeId(entropy.uuid_v4());
     let keys = NodeKeys::generate(entropy);
     let deployment_key = founding.central.then(|| DeploymentKey::generate(entropy));
     let deployment = deployment_key.as_ref().map(|key| first_list(key, id, founding, &keys)).transpose()?;
@@ -163,14 +163,6 @@ fn claim(store: &mut dyn Store, settings: &Settings) -> Result<(), NodeError> {
         store.install(&Tracking::default())?;
         Ok(settings.write(store)?)
     })
-}
-
-/// A UUIDv4 (RFC 9562, 5.4).
-fn random_node_id(entropy: &mut dyn Entropy) -> NodeId {
-    let mut bytes = entropy.bytes16();
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    NodeId(bytes)
 }
 
 fn first_four(bytes: [u8; 16]) -> [u8; 4] {

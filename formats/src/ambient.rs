@@ -19,4 +19,12 @@ pub trait Entropy {
         self.fill(&mut bytes);
         bytes
     }
+
+    /// A random UUID (RFC 9562, version 4).
+    fn uuid_v4(&mut self) -> [u8; 16] {
+        let mut bytes = self.bytes16();
+        bytes[6] = bytes[6] & 0x0F | 0x40;
+        bytes[8] = bytes[8] & 0x3F | 0x80;
+        bytes
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use saddlebag_formats::hash::row_hash;
 use saddlebag_formats::limits::TIME_MS_MAX;
 use saddlebag_formats::row_state_bytes::encode_values;
 use saddlebag_formats::{ColumnState, RowState, Seq, TimeMs, Uid, Value, Version};
@@ -154,7 +153,7 @@ impl Planner<'_> {
             table: table.number,
             uid,
             key: None,
-            hash: hash(table, uid, &all),
+            hash: table.row_hash(uid, &all),
             values,
             state,
             conflicts: Vec::new(),
@@ -211,7 +210,7 @@ impl Planner<'_> {
             key: Some(record.key.clone()),
             values,
             state,
-            hash: hash(table, record.uid, &all),
+            hash: table.row_hash(record.uid, &all),
             conflicts,
         }))
     }
@@ -317,7 +316,7 @@ impl Planner<'_> {
 
     fn hash_of(&self, table: &TrackedTable, write: &Write) -> u64 {
         let value = |index| write.values.get(&index).cloned().unwrap_or(Value::Null);
-        hash(table, write.uid, &(0..table.columns.len()).map(value).collect::<Vec<_>>())
+        table.row_hash(write.uid, &(0..table.columns.len()).map(value).collect::<Vec<_>>())
     }
 
     fn delete(
@@ -425,10 +424,6 @@ fn misfit(table: &TrackedTable, column: &TrackedColumn, value: &Value) -> Option
         (Value::Reference(_) | Value::Null, Some(_)) | (_, None) => None,
         (_, Some(_)) => Some(format!("the column {name} is a reference here and none at the sender")),
     }
-}
-
-fn hash(table: &TrackedTable, uid: Uid, values: &[Value]) -> u64 {
-    row_hash(uid, table.columns.iter().map(|column| column.name.as_str()).zip(values))
 }
 
 /// Whether a value is what the column has when nobody says anything: null, or its default where that is plain.

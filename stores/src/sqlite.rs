@@ -24,7 +24,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use saddlebag_formats::ambient::Entropy;
-use saddlebag_formats::{BundleNumber, LinkId, NodeId, Seq, TimeMs, Uid};
+use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid};
 
 use crate::error::StoreError;
 use crate::ledger::{Conflict, Held, Link, LinkCounts, StoredReceipt};
@@ -341,9 +341,5 @@ impl Store for SqliteStore {
 
     fn received_receipts(&mut self) -> Result<Vec<StoredReceipt>, StoreError> {
         ledger_tables::received_receipts(&self.connection)
-    }
-
-    fn writers(&mut self) -> Result<Vec<NodeId>, StoreError> {
-        self.writers.nodes(&self.connection)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use saddlebag_formats::ambient::Entropy;
-use saddlebag_formats::{BundleNumber, LinkId, NodeId, Seq, TimeMs, Uid, Writer};
+use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Writer};
 
 use crate::error::StoreError;
 use crate::ledger::{Conflict, Held, Link, LinkCounts, PeerRole, StoredReceipt};
@@ -344,10 +344,4 @@ pub trait Store {
     /// # Errors
     /// The engine's.
     fn received_receipts(&mut self) -> Result<Vec<StoredReceipt>, StoreError>;
-
-    /// The writers that versions here name, by node.
-    ///
-    /// # Errors
-    /// The engine's.
-    fn writers(&mut self) -> Result<Vec<NodeId>, StoreError>;
 }

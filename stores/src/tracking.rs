@@ -3,6 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use saddlebag_formats::hash::row_hash;
+use saddlebag_formats::{Uid, Value};
+
 use crate::config::{Direction, Identity, TablesConfig};
 use crate::schema::{ForeignKey, Schema, Table};
 
@@ -36,8 +39,6 @@ pub struct TrackedTable {
     pub columns: Vec<TrackedColumn>,
     /// Columns that stay at home.
     pub excluded: Vec<String>,
-    /// What becomes of a record that was deleted in one place and edited in another.
-    pub delete: crate::config::DeletePolicy,
 }
 
 /// A column of a primary key.
@@ -291,6 +292,12 @@ impl TrackedTable {
         self.columns.iter().position(|column| column.id == id)
     }
 
+    /// The hash of a row's shared values, given in the order of the columns.
+    #[must_use]
+    pub fn row_hash(&self, uid: Uid, values: &[Value]) -> u64 {
+        row_hash(uid, self.columns.iter().map(|column| column.name.as_str()).zip(values))
+    }
+
     /// The columns of a natural identity or the uuid column, as indexes.
     #[must_use]
     pub fn identity_columns(&self) -> Vec<usize> {
@@ -351,7 +358,6 @@ fn resolve_table(
         key,
         columns,
         excluded: wanted.exclude.clone(),
-        delete: wanted.delete,
     };
     check_names(&tracked, table, wanted)?;
     Ok(tracked)

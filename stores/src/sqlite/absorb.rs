@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use rusqlite::params_from_iter;
 use saddlebag_formats::ambient::Entropy;
-use saddlebag_formats::hash::row_hash;
 use saddlebag_formats::identity::{self, AssignedUids};
 use saddlebag_formats::{Seq, Uid, Value, Version};
 
@@ -249,7 +248,7 @@ impl Absorb<'_> {
         if values.iter().any(|value| matches!(value, Value::Dangling(_))) {
             unhashed.push((table.number, fresh.key.clone()));
         }
-        let stored = Stored { uid, hash: hash(table, uid, &values), home: taken, state };
+        let stored = Stored { uid, hash: table.row_hash(uid, &values), home: taken, state };
         states::save(self.store, table, &fresh.key, &stored)?;
         self.absorbed.created += u64::from(!taken);
         self.absorbed.duplicates += u64::from(taken);
@@ -282,7 +281,7 @@ impl Absorb<'_> {
     fn edit(&mut self, table: &TrackedTable, moving: Moving) -> Result<(), StoreError> {
         let Moving { edited, stored } = moving;
         let Some(values) = read_row(self.store, table, &edited.key)? else { return Ok(()) };
-        let hash = hash(table, stored.uid, &values);
+        let hash = table.row_hash(stored.uid, &values);
         if hash == stored.hash {
             return Ok(());
         }
@@ -298,7 +297,7 @@ impl Absorb<'_> {
     fn hash_again(&mut self, table: &TrackedTable, key: &Key) -> Result<(), StoreError> {
         let Some(values) = read_row(self.store, table, key)? else { return Ok(()) };
         let Some(mut stored) = states::at_key(self.store, table, key)? else { return Ok(()) };
-        stored.hash = hash(table, stored.uid, &values);
+        stored.hash = table.row_hash(stored.uid, &values);
         states::save(self.store, table, key, &stored)
     }
 }
@@ -309,15 +308,11 @@ fn ids(table: &TrackedTable) -> Vec<u16> {
     ids
 }
 
-fn hash(table: &TrackedTable, uid: Uid, values: &[Value]) -> u64 {
-    row_hash(uid, table.columns.iter().map(|column| column.name.as_str()).zip(values))
-}
-
 /// The hash of a deleted row's last values; none if they are not known.
 fn last_hash(table: &TrackedTable, uid: Uid, values: &[(u16, Value)]) -> Option<u64> {
     let value = |id: u16| values.iter().find(|(known, _)| *known == id).map(|(_, value)| value.clone());
     let values: Vec<Value> = table.columns.iter().map(|column| value(column.id)).collect::<Option<_>>()?;
-    Some(hash(table, uid, &values))
+    Some(table.row_hash(uid, &values))
 }
 
 /// The uid that a row's values give it; none where it is assigned, or a part is null.

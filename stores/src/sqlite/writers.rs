@@ -65,13 +65,4 @@ impl Writers {
         self.load(connection)?;
         Ok(&self.by_number)
     }
-
-    /// The nodes that versions here name.
-    pub(super) fn nodes(&mut self, connection: &Connection) -> Result<Vec<NodeId>, StoreError> {
-        self.load(connection)?;
-        let mut nodes: Vec<_> = self.by_number.values().map(|writer| writer.node).collect();
-        nodes.sort_unstable();
-        nodes.dedup();
-        Ok(nodes)
-    }
 }
