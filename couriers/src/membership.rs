@@ -4,7 +4,7 @@
 //! a link is made together with the list of nodes that it rests on, in one transaction. Whether a card is that
 //! of the node it names, a person decides by its words before any of this.
 
-use saddlebag_formats::{LinkId, NodeName};
+use saddlebag_formats::NodeName;
 use saddlebag_keys::card::{Card, CardDeployment};
 use saddlebag_keys::deployment::{DEPLOYMENT_KEY_FILE, DeploymentKey, ListedNode, Role};
 use saddlebag_keys::{PublicKey, SignedNodeList, fingerprint};
@@ -85,7 +85,7 @@ pub fn join(node: &mut Node, card_bytes: &[u8]) -> Result<Introduction, NodeErro
     if nodes.node_named(&node.config.node.name).is_some_and(|listed| listed.id != node.id) {
         return Err(NodeError::NameTaken { name: node.config.node.name.clone() });
     }
-    let link = new_link(card, PeerRole::Central, card_bytes, nodes.number());
+    let link = Link::new(card.id, card.name.as_str(), PeerRole::Central, card_bytes, nodes.number());
     become_linked(node, &link, deployment.key, deployment.nodes.clone())?;
     Ok(central)
 }
@@ -112,7 +112,7 @@ pub fn admit(node: &mut Node, card_bytes: &[u8]) -> Result<Introduction, NodeErr
         revoked: None,
     })?)?;
     // The satellite has not said which list it holds: it is sent the new one.
-    let link = new_link(card, PeerRole::Satellite, card_bytes, 0);
+    let link = Link::new(card.id, card.name.as_str(), PeerRole::Satellite, card_bytes, 0);
     become_linked(node, &link, key, next)?;
     Ok(satellite)
 }
@@ -154,23 +154,6 @@ fn deployment_key(node: &Node) -> Result<DeploymentKey, NodeError> {
         return Err(NodeError::NoDeploymentKey { folder });
     }
     Ok(DeploymentKey::load(&folder)?)
-}
-
-fn new_link(card: &Card, role: PeerRole, bytes: &[u8], nodes_known: u64) -> Link {
-    Link {
-        id: LinkId(0),
-        peer: card.id,
-        name: card.name.to_string(),
-        role,
-        card: bytes.to_vec(),
-        sent: None,
-        acknowledged: None,
-        applied: None,
-        owes_acknowledgement: false,
-        nodes_known,
-        last_contact: None,
-        health: None,
-    }
 }
 
 fn become_linked(node: &mut Node, link: &Link, key: PublicKey, nodes: SignedNodeList) -> Result<(), NodeError> {

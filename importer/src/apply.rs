@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use saddlebag_formats::members::Outcome;
-use saddlebag_formats::{Seq, TimeMs, Uid};
+use saddlebag_formats::{LinkId, Seq, TimeMs, Uid};
 use saddlebag_stores::ledger::{Conflict, ConflictKind, HeldKind};
 use saddlebag_stores::record::Known;
 use saddlebag_stores::tracking::Tracking;
@@ -18,7 +18,7 @@ use crate::error::ImportError;
 use crate::holding;
 use crate::incoming::{Incoming, IncomingAction};
 use crate::merge::{Setting, Side};
-use crate::plan::{Deletion, Planned, Planner, Write};
+use crate::plan::{Deletion, Planned, Planner, Write, asserted};
 use crate::references::{self, Target};
 use crate::tally::Tally;
 use crate::writes::{Batch, Status};
@@ -33,6 +33,15 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
+    /// What is held of a link.
+    pub(crate) fn held(store: &mut dyn Store, link: LinkId) -> Result<Self, ImportError> {
+        let mut changes = Self::default();
+        for held in holding::load(store, link)? {
+            changes.add(held);
+        }
+        Ok(changes)
+    }
+
     /// Adds a change, over what is there of the same record.
     pub(crate) fn add(&mut self, incoming: Incoming) {
         let record = (incoming.table.clone(), incoming.uid);
@@ -73,6 +82,7 @@ impl LeftOut {
 }
 
 /// What an attempt came to.
+#[derive(Default)]
 struct Attempt {
     held: Vec<(usize, HeldKind, String)>,
     nothing: Vec<usize>,
@@ -82,7 +92,7 @@ struct Attempt {
     kept: Vec<(u32, Deletion)>,
 }
 
-impl Application<'_> {
+impl<'a> Application<'a> {
     /// Applies the changes and keeps what cannot be applied.
     pub(crate) fn apply(&mut self, changes: &Changes) -> Result<Tally, ImportError> {
         if changes.all.is_empty() {
@@ -100,21 +110,15 @@ impl Application<'_> {
         }
     }
 
-    fn planner(&self) -> Planner<'_> {
+    fn planner(&self) -> Planner<'a> {
         Planner { setting: self.setting, tracking: self.tracking, ahead_ms: self.ahead_ms, now: self.now }
     }
 
     /// Tries everything but what is left out; none if a row must be left out in addition.
     fn attempt(&mut self, changes: &Changes, left_out: &mut LeftOut) -> Result<Option<Attempt>, ImportError> {
         let known = self.look_up(changes)?;
-        let mut attempt = Attempt {
-            held: Vec::new(),
-            nothing: Vec::new(),
-            written: Vec::new(),
-            deletions: Vec::new(),
-            deleted: Deleted::default(),
-            kept: Vec::new(),
-        };
+        let planner = self.planner();
+        let mut attempt = Attempt::default();
         let mut writes = Vec::new();
         for (index, incoming) in changes.all.iter().enumerate() {
             if let Some((kind, reason)) = left_out.changes.get(&index) {
@@ -124,7 +128,7 @@ impl Application<'_> {
             let seq = self.store.next_seq()?;
             let record = known.get(&incoming.table).and_then(|records| records.get(&incoming.uid));
             let number = self.tracking.by_name(&incoming.table).map_or(0, |table| table.number);
-            match self.planner().plan(index, incoming, record, seq) {
+            match planner.plan(index, incoming, record, seq) {
                 Planned::Nothing => attempt.nothing.push(index),
                 Planned::Write(write) => writes.push(*write),
                 Planned::Delete(deletion) => attempt.deletions.push((number, *deletion)),
@@ -132,8 +136,6 @@ impl Application<'_> {
                 Planned::Hold(kind, reason) => attempt.held.push((index, kind, reason)),
             }
         }
-        let planner =
-            Planner { setting: self.setting, tracking: self.tracking, ahead_ms: self.ahead_ms, now: self.now };
         let keys = references::resolve(self.store, &planner, &mut writes, &left_out.gone)?;
         let mut batch = Batch::new(self.tracking, writes, keys);
         batch.run(self.store)?;
@@ -276,12 +278,7 @@ impl Application<'_> {
             return Ok(());
         };
         let seq: Seq = self.store.next_seq()?;
-        for layer in record.state.layers_mut() {
-            layer.seq = seq;
-            layer.source = None;
-        }
-        let columns: Vec<_> = table.columns.iter().map(|column| (column.id, *record.state.of(column.id))).collect();
-        record.state = saddlebag_formats::RowState::from_columns(&columns).unwrap_or(record.state);
+        record.state = asserted(table, &record.state, seq);
         let conflict = self.planner().deletion_conflict(table, record.uid, record.state.latest(), deletion.version);
         self.store.save_states(table, &[record])?;
         self.note(&conflict, tally)?;

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
     use saddlebag_formats::header::{Acknowledgement, KeyId};
     use saddlebag_formats::payload_binding::PayloadBinding;
-    use saddlebag_formats::{BundleId, DeploymentId, Epoch, LinkId, NodeId, TimeMs};
+    use saddlebag_formats::{BundleId, DeploymentId, Epoch, NodeId, TimeMs};
     use saddlebag_stores::ledger::PeerRole;
 
     const EPOCH: Epoch = Epoch(1);
@@ -92,20 +92,8 @@ mod tests {
     }
 
     fn link(applied: Option<Position>, sent: Option<Position>) -> Link {
-        Link {
-            id: LinkId(1),
-            peer: NodeId([1; 16]),
-            name: "clinic-07".into(),
-            role: PeerRole::Satellite,
-            card: Vec::new(),
-            sent,
-            acknowledged: None,
-            applied,
-            owes_acknowledgement: false,
-            nodes_known: 0,
-            last_contact: None,
-            health: None,
-        }
+        let new = Link::new(NodeId([1; 16]), "clinic-07", PeerRole::Satellite, &[], 0);
+        Link { applied, sent, ..new }
     }
 
     #[test]

@@ -18,7 +18,6 @@ use saddlebag_stores::{Access, Store, StoreError};
 use crate::apply::{Application, Changes};
 use crate::arrival::{self, Arrival};
 use crate::error::ImportError;
-use crate::holding;
 use crate::incoming::Incoming;
 use crate::merge::{Setting, Side};
 use crate::reading::Signed;
@@ -130,10 +129,7 @@ impl Importer<'_> {
         for receipt in payload.receipts {
             self.store.save_received_receipt(&StoredReceipt { link: link.id, receipt }, now)?;
         }
-        let mut changes = Changes::default();
-        for held in holding::load(self.store, link.id)? {
-            changes.add(held);
-        }
+        let mut changes = Changes::held(self.store, link.id)?;
         for table in payload.changes {
             for record in table.records {
                 if let Some(incoming) = Incoming::new(&table.table, record, seen) {
@@ -212,10 +208,7 @@ impl Importer<'_> {
     /// What is held of other links may have waited for what this one brought.
     fn retry_others(&mut self, link: &Link) -> Result<(), ImportError> {
         for other in self.store.links()?.into_iter().filter(|other| other.id != link.id) {
-            let mut changes = Changes::default();
-            for held in holding::load(self.store, other.id)? {
-                changes.add(held);
-            }
+            let changes = Changes::held(self.store, other.id)?;
             self.apply(&other, &changes, 0)?;
         }
         Ok(())

@@ -288,12 +288,6 @@ impl Planner<'_> {
 
     /// A deleted record as it was: it stands again, and travels whole to everybody.
     pub(crate) fn revive(&self, table: &TrackedTable, tombstone: &Tombstone, seq: Seq) -> Write {
-        let mut state = tombstone.state.clone();
-        for layer in state.layers_mut() {
-            layer.seq = seq;
-            layer.source = None;
-        }
-        let states: Vec<_> = table.columns.iter().map(|column| (column.id, *state.of(column.id))).collect();
         let known: HashMap<u16, &Value> = tombstone.values.iter().map(|(id, value)| (*id, value)).collect();
         let value = |(index, column): (usize, &TrackedColumn)| match known.get(&column.id)? {
             // Its target came and went before anybody else knew of it.
@@ -306,7 +300,7 @@ impl Planner<'_> {
             uid: tombstone.uid,
             key: None,
             values: table.columns.iter().enumerate().filter_map(value).collect(),
-            state: RowState::from_columns(&states).unwrap_or(state),
+            state: asserted(table, &tombstone.state, seq),
             hash: 0,
             conflicts: Vec::new(),
         };
@@ -403,6 +397,13 @@ impl Planner<'_> {
             found: self.now,
         }
     }
+}
+
+/// The state of a record that stands against all links: it travels whole to everybody.
+pub(crate) fn asserted(table: &TrackedTable, state: &RowState, seq: Seq) -> RowState {
+    let column = |column: &TrackedColumn| (column.id, ColumnState { seq, source: None, ..*state.of(column.id) });
+    let columns: Vec<_> = table.columns.iter().map(column).collect();
+    RowState::from_columns(&columns).unwrap_or_else(|| state.clone())
 }
 
 fn quarantine(reason: String) -> Planned {

@@ -55,6 +55,25 @@ pub struct Link {
 }
 
 impl Link {
+    /// A link over which nothing has gone yet; [`crate::Store::add_link`] gives its number.
+    #[must_use]
+    pub fn new(peer: NodeId, name: &str, role: PeerRole, card: &[u8], nodes_known: u64) -> Self {
+        Self {
+            id: LinkId(0),
+            peer,
+            name: name.to_owned(),
+            role,
+            card: card.to_vec(),
+            sent: None,
+            acknowledged: None,
+            applied: None,
+            owes_acknowledgement: false,
+            nodes_known,
+            last_contact: None,
+            health: None,
+        }
+    }
+
     /// How far the other end has applied this node's feed in `epoch`.
     #[must_use]
     pub fn acknowledged_upto(&self, epoch: Epoch) -> Seq {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use rusqlite::Connection;
 use saddlebag_bundler::{ExportResult, Exported, Exporter};
 use saddlebag_formats::ambient::{Clock, Entropy};
-use saddlebag_formats::{Epoch, LinkId, NodeId, NodeName, Seq, TimeMs, Uid, Value, Version};
+use saddlebag_formats::{Epoch, NodeId, NodeName, Seq, TimeMs, Uid, Value, Version};
 use saddlebag_importer::{Applied, ImportError, Importer};
 use saddlebag_keys::card::{Card, CardDeployment};
 use saddlebag_keys::deployment::{DeploymentKey, ListedNode, NodeList, Role};
@@ -168,10 +168,10 @@ impl Fleet {
             let number = nodes.list().number();
             if index == 0 {
                 for (peer, name, card) in &cards {
-                    node.store.add_link(&link(*peer, name, PeerRole::Satellite, card, number)).unwrap();
+                    node.store.add_link(&Link::new(*peer, name, PeerRole::Satellite, card, number)).unwrap();
                 }
             } else {
-                let new = link(central_id, &central_name, PeerRole::Central, &central_card, number);
+                let new = Link::new(central_id, &central_name, PeerRole::Central, &central_card, number);
                 node.store.add_link(&new).unwrap();
             }
             node.store.commit().unwrap();
@@ -216,23 +216,6 @@ impl Fleet {
             let _applied = self.nodes[to].import(&bytes).unwrap();
         }
         exported.result == ExportResult::Written
-    }
-}
-
-fn link(peer: NodeId, name: &str, role: PeerRole, card: &[u8], nodes_known: u64) -> Link {
-    Link {
-        id: LinkId(0),
-        peer,
-        name: name.to_owned(),
-        role,
-        card: card.to_vec(),
-        sent: None,
-        acknowledged: None,
-        applied: None,
-        owes_acknowledgement: false,
-        nodes_known,
-        last_contact: None,
-        health: None,
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use saddlebag_couriers::Node;
 use saddlebag_couriers::membership;
 
-use super::introduce::{self, Consent, LinkReport};
+use super::introduce::{self, Consent};
 use crate::args::Global;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -34,18 +34,10 @@ pub fn run(global: &Global, args: &AdmitArgs, console: &mut Console<'_>) -> Resu
     let mut node = Node::open_for_setup(&global.node)?;
     introduce::confirm("admit", &introduction, &args.consent, console)?;
     let peer = membership::admit(&mut node, &bytes)?;
-    let deployment = node.deployment.as_ref().map(|(key, _)| key.deployment_id().to_string());
-    let me = node.config.node.name.as_str();
     if args.consent.report.json {
-        console.json(&LinkReport {
-            node: me,
-            peer: peer.name.as_str(),
-            role: introduce::role(peer.role),
-            fingerprint: &peer.words,
-            deployment,
-        })?;
-        return Ok(Exit::Done);
+        return introduce::print_json(&node, &peer, console);
     }
+    let me = node.config.node.name.as_str();
     console.say(&format!("{} is now a satellite of {me}.", peer.name))?;
     console.say(&format!("Next: leave a first bundle for {} on a stick, or at another place:", peer.name))?;
     console.line(&format!("  {}", global.command("sync PLACE")))?;

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use clap::Args;
+use saddlebag_couriers::Node;
 use saddlebag_couriers::membership::{self, Introduction};
 use saddlebag_formats::limits::CARD_BYTES_MAX;
 use saddlebag_keys::{Role, files, fingerprint};
@@ -13,6 +14,7 @@ use serde::Serialize;
 use crate::args::Report;
 use crate::command_error::CommandError;
 use crate::console::Console;
+use crate::exit_code::Exit;
 
 /// What `join` and `admit` take.
 #[derive(Debug, Clone, Args)]
@@ -30,12 +32,24 @@ pub struct Consent {
 
 /// `--json`
 #[derive(Debug, Serialize)]
-pub(super) struct LinkReport<'a> {
-    pub(super) node: &'a str,
-    pub(super) peer: &'a str,
-    pub(super) role: &'static str,
-    pub(super) fingerprint: &'a str,
-    pub(super) deployment: Option<String>,
+struct LinkReport<'a> {
+    node: &'a str,
+    peer: &'a str,
+    role: &'static str,
+    fingerprint: &'a str,
+    deployment: Option<String>,
+}
+
+/// Prints the link that was made.
+pub(super) fn print_json(node: &Node, peer: &Introduction, console: &mut Console<'_>) -> Result<Exit, CommandError> {
+    console.json(&LinkReport {
+        node: node.config.node.name.as_str(),
+        peer: peer.name.as_str(),
+        role: role(peer.role),
+        fingerprint: &peer.words,
+        deployment: node.deployment.as_ref().map(|(key, _)| key.deployment_id().to_string()),
+    })?;
+    Ok(Exit::Done)
 }
 
 /// Reads a card, and what it says.

@@ -8,7 +8,7 @@ use saddlebag_couriers::NodeError;
 use saddlebag_couriers::membership;
 use saddlebag_keys::Role;
 
-use super::introduce::{self, Consent, LinkReport};
+use super::introduce::{self, Consent};
 use crate::args::Global;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -40,18 +40,10 @@ pub fn run(global: &Global, args: &JoinArgs, console: &mut Console<'_>) -> Resul
     }
     introduce::confirm("join", &introduction, &args.consent, console)?;
     let peer = membership::join(&mut node, &bytes)?;
-    let deployment = node.deployment.as_ref().map(|(key, _)| key.deployment_id().to_string());
-    let me = node.config.node.name.as_str();
     if args.consent.report.json {
-        console.json(&LinkReport {
-            node: me,
-            peer: peer.name.as_str(),
-            role: introduce::role(peer.role),
-            fingerprint: &peer.words,
-            deployment,
-        })?;
-        return Ok(Exit::Done);
+        return introduce::print_json(&node, &peer, console);
     }
+    let me = node.config.node.name.as_str();
     console.say(&format!("{me} is now a satellite of {}.", peer.name))?;
     console.say(&format!("Next: take the card of {me} to {}, which admits it. To make the card:", peer.name))?;
     console.line(&format!("  {}", global.command("card")))?;
