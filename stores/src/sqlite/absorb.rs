@@ -11,7 +11,7 @@ use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::identity::{self, AssignedUids};
 use saddlebag_formats::{Seq, Uid, Value, Version};
 
-use super::sql::{quote, row_columns};
+use super::sql::{key_equals, quote, row_columns};
 use super::states::{self, Stored};
 use super::values::{Parameter, dangling, values_at};
 use super::{SqliteStore, engine, journal};
@@ -333,9 +333,7 @@ fn derive(table: &TrackedTable, values: &[Value]) -> Option<Uid> {
 fn read_row(store: &SqliteStore, table: &TrackedTable, key: &Key) -> Result<Option<Vec<Value>>, StoreError> {
     let failed = |error| engine("reading a changed row", &error);
     let (columns, joins) = row_columns(table);
-    let equal = |(at, part): (usize, &crate::tracking::KeyColumn)| format!("t.{} = ?{}", quote(&part.name), at + 1);
-    let condition: Vec<_> = table.key.iter().enumerate().map(equal).collect();
-    let sql = format!("SELECT 1{columns} FROM {} t{joins} WHERE {}", quote(&table.name), condition.join(" AND "));
+    let sql = format!("SELECT 1{columns} FROM {} t{joins} WHERE {}", quote(&table.name), key_equals(table, "t.", 1));
     let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
     let mut rows = statement.query(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
     rows.next().map_err(failed)?.map(|row| values_at(row, 1, table)).transpose().map_err(failed)

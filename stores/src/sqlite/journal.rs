@@ -25,19 +25,23 @@ pub(super) fn count(connection: &Connection, tracking: &Tracking) -> Result<u64,
     Ok(sum)
 }
 
+/// The key columns of a table, and the condition that a row has them all: SQLite lets a primary key be null unless it
+/// is declared otherwise, and such a row cannot be named.
+fn named_keys(table: &TrackedTable) -> (String, String) {
+    let keys: Vec<_> = table.key.iter().map(|part| format!("t.{}", quote(&part.name))).collect();
+    let named: Vec<_> = keys.iter().map(|key| format!("{key} IS NOT NULL")).collect();
+    (keys.join(", "), named.join(" AND "))
+}
+
 /// Notes rows without a row state as found by setup.
 pub(super) fn existing(connection: &Connection, table: &TrackedTable, limit: u64) -> Result<u64, StoreError> {
-    let keys: Vec<_> = table.key.iter().map(|part| format!("t.{}", quote(&part.name))).collect();
-    // SQLite lets a primary key be null unless it is declared otherwise: such a row cannot be named.
-    let named: Vec<_> = keys.iter().map(|key| format!("{key} IS NOT NULL")).collect();
+    let (keys, named) = named_keys(table);
     let sql = format!(
         "INSERT INTO {journal} (op, at, {k}) SELECT 1, 0, {keys} FROM {name} t WHERE {named} \
          AND NOT EXISTS (SELECT 1 FROM {states} s WHERE {join}) LIMIT ?1",
         journal = journal(table.number),
         k = key_columns(table, "k"),
-        keys = keys.join(", "),
         name = quote(&table.name),
-        named = named.join(" AND "),
         states = states(table.number),
         join = key_join(table, "s.", "t."),
     );
@@ -49,11 +53,10 @@ pub(super) fn existing(connection: &Connection, table: &TrackedTable, limit: u64
 /// Notes every row of a table as perhaps changed, and every row state without a row as deleted: absorb tells by the
 /// row hash what really happened while the triggers were away.
 pub(super) fn recheck(connection: &Connection, table: &TrackedTable) -> Result<(), StoreError> {
-    let keys: Vec<_> = table.key.iter().map(|part| format!("t.{}", quote(&part.name))).collect();
-    let named: Vec<_> = keys.iter().map(|key| format!("{key} IS NOT NULL")).collect();
+    let (keys, named) = named_keys(table);
     let (log, name, states) = (journal(table.number), quote(&table.name), states(table.number));
     let (k, p, s) = (key_columns(table, "k"), key_columns(table, "p"), key_columns(table, "s.k"));
-    let (keys, named, join) = (keys.join(", "), named.join(" AND "), key_join(table, "s.", "t."));
+    let join = key_join(table, "s.", "t.");
     let sql = format!(
         "INSERT INTO {log} (op, at, {k}, {p}) SELECT 2, {NOW}, {keys}, {keys} FROM {name} t WHERE {named};
          INSERT INTO {log} (op, at, {k}) SELECT 4, {NOW}, {s} FROM {states} s

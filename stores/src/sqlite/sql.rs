@@ -33,6 +33,20 @@ pub(super) fn key_join(table: &TrackedTable, left: &str, right: &str) -> String 
     table.key.iter().enumerate().map(equal).collect::<Vec<_>>().join(" AND ")
 }
 
+/// `t."id" = ?1 AND …`: the key of a row, as parameters from `first` on.
+pub(super) fn key_equals(table: &TrackedTable, prefix: &str, first: usize) -> String {
+    let equal = |(index, part): (usize, &crate::tracking::KeyColumn)| {
+        format!("{prefix}{} = ?{}", quote(&part.name), first + index)
+    };
+    table.key.iter().enumerate().map(equal).collect::<Vec<_>>().join(" AND ")
+}
+
+/// `k1 = ?1 AND …`: the key of a row state, as parameters.
+pub(super) fn state_key_equals(table: &TrackedTable) -> String {
+    let equal: Vec<_> = (1..=table.key.len()).map(|part| format!("k{part} = ?{part}")).collect();
+    equal.join(" AND ")
+}
+
 /// `?1, ?2, …`
 pub(super) fn marks(count: usize) -> String {
     let marks: Vec<_> = (1..=count).map(|index| format!("?{index}")).collect();

@@ -6,7 +6,7 @@ use rusqlite::{ToSql, params_from_iter};
 use saddlebag_formats::row_state_bytes::{decode_row_state, decode_values, encode_row_state, encode_values};
 use saddlebag_formats::{ColumnState, RowState, Seq, Uid};
 
-use super::sql::{key_columns, marks, states};
+use super::sql::{key_columns, marks, state_key_equals, states};
 use super::values::{Parameter, damaged, key_at};
 use super::{SqliteStore, engine};
 use crate::error::StoreError;
@@ -44,8 +44,7 @@ pub(super) fn decode(store: &mut SqliteStore, bytes: &[u8]) -> Result<RowState, 
 /// The row state under a key.
 pub(super) fn at_key(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -> Result<Option<Stored>, StoreError> {
     let failed = |error| engine("reading a row state", &error);
-    let condition: Vec<_> = (1..=table.key.len()).map(|part| format!("k{part} = ?{part}")).collect();
-    let sql = format!("SELECT uid, hash, home, state FROM {} WHERE {}", states(table.number), condition.join(" AND "));
+    let sql = format!("SELECT uid, hash, home, state FROM {} WHERE {}", states(table.number), state_key_equals(table));
     let found = {
         let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
         let mut rows = statement.query(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
@@ -107,8 +106,7 @@ pub(super) fn save_all(store: &mut SqliteStore, table: &TrackedTable, records: &
 /// Takes away the row state under a key.
 pub(super) fn remove(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -> Result<(), StoreError> {
     let failed = |error| engine("deleting a row state", &error);
-    let condition: Vec<_> = (1..=table.key.len()).map(|part| format!("k{part} = ?{part}")).collect();
-    let sql = format!("DELETE FROM {} WHERE {}", states(table.number), condition.join(" AND "));
+    let sql = format!("DELETE FROM {} WHERE {}", states(table.number), state_key_equals(table));
     let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
     statement.execute(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
     Ok(())

@@ -3,7 +3,7 @@
 use rusqlite::{ErrorCode, ToSql, params_from_iter};
 use saddlebag_formats::Value;
 
-use super::sql::{marks, quote};
+use super::sql::{key_equals, marks, quote};
 use super::states::{self, Stored};
 use super::values::{Parameter, from_sql};
 use super::{SqliteStore, engine, journal};
@@ -122,12 +122,9 @@ fn update(
     let set =
         |(at, (index, _)): (usize, &(usize, Value))| format!("{} = ?{}", quote(&table.columns[*index].name), at + 1);
     let sets: Vec<_> = values.iter().enumerate().map(set).collect();
-    let equal = |(at, part): (usize, &crate::tracking::KeyColumn)| {
-        format!("{} = ?{}", quote(&part.name), values.len() + at + 1)
-    };
-    let condition: Vec<_> = table.key.iter().enumerate().map(equal).collect();
+    let condition = key_equals(table, "", values.len() + 1);
     let (or_abort, name) = (or_abort(store), quote(&table.name));
-    let sql = format!("UPDATE{or_abort} {name} SET {} WHERE {}", sets.join(", "), condition.join(" AND "));
+    let sql = format!("UPDATE{or_abort} {name} SET {} WHERE {}", sets.join(", "), condition);
     let given: Vec<&Value> = values.iter().map(|(_, value)| value).chain(&key.0).collect();
     if let Err(refusal) = execute(store, &sql, &given)? {
         return Ok(Err(refusal));
@@ -145,9 +142,7 @@ pub(super) fn delete(
     table: &TrackedTable,
     rows: &[(Key, Tombstone)],
 ) -> Result<Vec<Result<(), Refusal>>, StoreError> {
-    let equal = |(at, part): (usize, &crate::tracking::KeyColumn)| format!("{} = ?{}", quote(&part.name), at + 1);
-    let condition: Vec<_> = table.key.iter().enumerate().map(equal).collect();
-    let sql = format!("DELETE FROM {} WHERE {}", quote(&table.name), condition.join(" AND "));
+    let sql = format!("DELETE FROM {} WHERE {}", quote(&table.name), key_equals(table, "", 1));
     let mut outcomes = Vec::with_capacity(rows.len());
     for (key, tombstone) in rows {
         let last = last_entry(store, table)?;
