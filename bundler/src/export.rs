@@ -11,14 +11,12 @@ use saddlebag_formats::file_name::file_name;
 use saddlebag_formats::header::{Acknowledgement, BundleHeader};
 use saddlebag_formats::members::Receipt;
 use saddlebag_formats::{BundleNumber, LinkId, Seq, TableChanges};
-use saddlebag_keys::card::{Card, CardError};
-use saddlebag_keys::deployment::SignedNodeList;
+use saddlebag_keys::card::{Card, CardDeployment, CardError};
 use saddlebag_keys::files;
 use saddlebag_keys::node_keys::NodeKeys;
-use saddlebag_keys::signing::PublicKey;
 use saddlebag_keys::this_node::ThisNode;
 use saddlebag_keys::trust::Peer;
-use saddlebag_stores::ledger::{Link, PeerRole, Position};
+use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole, Position};
 use saddlebag_stores::store::absorb;
 use saddlebag_stores::{Access, Store, StoreError};
 
@@ -244,14 +242,12 @@ impl Exporter<'_> {
 
     /// The number of the list of nodes here, and the list itself for a satellite that holds an older one.
     fn nodes(&mut self, link: &Link) -> Result<(u64, Option<Vec<u8>>), ExportError> {
-        let damaged = |reason: String| ExportError::Damaged { what: "the list of nodes", reason };
-        let (Some(key), Some(bytes)) = (self.store.setting("deployment_key")?, self.store.setting("nodes")?) else {
+        let (Some(key), Some(bytes)) = (self.store.setting(DEPLOYMENT_KEY)?, self.store.setting(NODES)?) else {
             return Ok((0, None));
         };
-        let key: [u8; 32] = key.try_into().map_err(|_| damaged("its key is not 32 bytes long".to_owned()))?;
-        let key = PublicKey::from_bytes(key).map_err(|error| damaged(error.to_string()))?;
-        let list = SignedNodeList::parse(&bytes, &key).map_err(|error| damaged(error.to_string()))?;
-        let number = list.list().number();
+        let deployment = CardDeployment::from_kept(&key, &bytes)
+            .map_err(|error| ExportError::Damaged { what: "the deployment", reason: error.to_string() })?;
+        let number = deployment.nodes.list().number();
         let lacks_it = link.role == PeerRole::Satellite && link.nodes_known < number;
         Ok((number, lacks_it.then_some(bytes)))
     }

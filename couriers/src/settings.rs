@@ -2,14 +2,13 @@
 //! new as they are.
 
 use saddlebag_formats::{Epoch, NodeId, NodeName};
-use saddlebag_keys::{PublicKey, SignedNodeList};
+use saddlebag_keys::{CardDeployment, PublicKey, SignedNodeList};
+use saddlebag_stores::ledger::{DEPLOYMENT_KEY, NODES};
 use saddlebag_stores::{Store, StoreError};
 
 const NODE: &str = "node";
 const NAME: &str = "name";
 const EPOCH: &str = "epoch";
-const DEPLOYMENT_KEY: &str = "deployment_key";
-const NODES: &str = "nodes";
 const SETUP: &str = "setup";
 const SETUP_DONE: &[u8] = b"done";
 const SETUP_RUNNING: &[u8] = b"running";
@@ -53,10 +52,8 @@ pub(crate) fn read_deployment(store: &mut dyn Store) -> Result<Option<(PublicKey
     let (Some(key), Some(nodes)) = (store.setting(DEPLOYMENT_KEY)?, store.setting(NODES)?) else {
         return Ok(None);
     };
-    let key = <[u8; 32]>::try_from(key).map_err(|_| damaged("the deployment's key", "it is not 32 bytes long"))?;
-    let key = PublicKey::from_bytes(key).map_err(|error| damaged("the deployment's key", &error.to_string()))?;
-    let nodes =
-        SignedNodeList::parse(&nodes, &key).map_err(|error| damaged("the list of nodes", &error.to_string()))?;
+    let CardDeployment { key, nodes } =
+        CardDeployment::from_kept(&key, &nodes).map_err(|error| damaged("the deployment", &error.to_string()))?;
     Ok(Some((key, nodes)))
 }
 

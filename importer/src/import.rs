@@ -7,11 +7,10 @@ use saddlebag_formats::ambient::{Clock, Entropy};
 use saddlebag_formats::header::BundleHeader;
 use saddlebag_formats::node_name::NodeName;
 use saddlebag_formats::payload::Payload;
-use saddlebag_keys::deployment::SignedNodeList;
+use saddlebag_keys::card::CardDeployment;
 use saddlebag_keys::node_keys::NodeKeys;
-use saddlebag_keys::signing::PublicKey;
 use saddlebag_keys::this_node::ThisNode;
-use saddlebag_stores::ledger::{Link, PeerRole, Position, StoredReceipt};
+use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole, Position, StoredReceipt};
 use saddlebag_stores::store::{AbsorbContext, absorb};
 use saddlebag_stores::{Access, Store, StoreError};
 
@@ -179,16 +178,12 @@ impl Importer<'_> {
     fn take_nodes(&mut self, payload: &Payload, from: &str) -> Result<(), ImportError> {
         let Some(bytes) = &payload.binding.nodes else { return Ok(()) };
         let refused = |reason: String| ImportError::Nodes { from: from.to_owned(), reason };
-        let key = self.store.setting("deployment_key")?.and_then(|key| <[u8; 32]>::try_from(key).ok());
-        let key = key.and_then(|key| PublicKey::from_bytes(key).ok());
-        let key = key.ok_or_else(|| refused("this node has no deployment key to check it with".to_owned()))?;
-        let new = SignedNodeList::parse(bytes, &key).map_err(|error| refused(error.to_string()))?;
-        let known = match self.store.setting("nodes")? {
-            None => None,
-            Some(known) => Some(SignedNodeList::parse(&known, &key).map_err(|error| refused(error.to_string()))?),
+        let (Some(key), Some(known)) = (self.store.setting(DEPLOYMENT_KEY)?, self.store.setting(NODES)?) else {
+            return Err(refused("this node has no deployment key to check it with".to_owned()));
         };
-        if known.is_none_or(|known| new.list().number() > known.list().number()) {
-            self.store.set_setting("nodes", bytes)?;
+        let read = |nodes: &[u8]| CardDeployment::from_kept(&key, nodes).map_err(|error| refused(error.to_string()));
+        if read(bytes)?.nodes.list().number() > read(&known)?.nodes.list().number() {
+            self.store.set_setting(NODES, bytes)?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::deployment::{ListError, ListedNode, NodeList, Role, SignedNodeList};
 use crate::node_keys::NodeKeys;
 use crate::sealing::SealingRecipient;
 use crate::signed_text::{self, FieldError, TextError};
-use crate::signing::{PublicKey, SigningKeys};
+use crate::signing::{KeyError, PublicKey, SigningKeys};
 
 /// How the name of a card's file ends.
 pub const CARD_SUFFIX: &str = ".card";
@@ -63,6 +63,32 @@ pub struct CardDeployment {
     pub key: PublicKey,
     /// The nodes, signed by that key.
     pub nodes: SignedNodeList,
+}
+
+/// A deployment that a node has kept, and that cannot be read back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeptDeploymentError {
+    /// The key has another length than keys have.
+    #[error("the deployment's key is not 32 bytes long")]
+    KeyLength,
+    /// The key is none that may be used.
+    #[error("the deployment's key cannot be used: {0}")]
+    Key(#[from] KeyError),
+    /// The list is not what that key signed.
+    #[error("the list of nodes cannot be used: {0}")]
+    Nodes(#[from] ListError),
+}
+
+impl CardDeployment {
+    /// Reads back what a node has kept of its deployment: the public key's 32 bytes, and the signed list.
+    ///
+    /// # Errors
+    /// [`KeptDeploymentError`].
+    pub fn from_kept(key: &[u8], nodes: &[u8]) -> Result<Self, KeptDeploymentError> {
+        let key = PublicKey::from_bytes(key.try_into().map_err(|_| KeptDeploymentError::KeyLength)?)?;
+        Ok(Self { nodes: SignedNodeList::parse(nodes, &key)?, key })
+    }
 }
 
 /// A card that cannot be made or accepted.

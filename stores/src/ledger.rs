@@ -3,6 +3,11 @@
 use saddlebag_formats::members::Receipt;
 use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, Seq, TimeMs, Uid};
 
+/// The setting that holds the deployment's public key, 32 bytes.
+pub const DEPLOYMENT_KEY: &str = "deployment_key";
+/// The setting that holds the list of nodes, as the deployment's key signed it.
+pub const NODES: &str = "nodes";
+
 /// Which end of a link the other node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PeerRole {

@@ -17,7 +17,7 @@ use saddlebag_keys::deployment::{DeploymentKey, ListedNode, NodeList, Role};
 use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::this_node::ThisNode;
 use saddlebag_stores::config::TablesConfig;
-use saddlebag_stores::ledger::{Link, PeerRole};
+use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole};
 use saddlebag_stores::sqlite::SqliteStore;
 use saddlebag_stores::store::AbsorbContext;
 use saddlebag_stores::tracking::{Numbering, Tracking};
@@ -163,8 +163,8 @@ impl Fleet {
         let (central_id, central_name) = (self.nodes[0].me.id, self.nodes[0].me.name.to_string());
         for (index, node) in self.nodes.iter_mut().enumerate() {
             node.store.begin(Access::Write).unwrap();
-            node.store.set_setting("deployment_key", deployment.public().as_bytes()).unwrap();
-            node.store.set_setting("nodes", nodes.as_bytes()).unwrap();
+            node.store.set_setting(DEPLOYMENT_KEY, deployment.public().as_bytes()).unwrap();
+            node.store.set_setting(NODES, nodes.as_bytes()).unwrap();
             let number = nodes.list().number();
             if index == 0 {
                 for (peer, name, card) in &cards {
