@@ -52,6 +52,7 @@ fn travels(direction: Direction, peer: PeerRole) -> bool {
         Direction::Both => true,
         Direction::Up => peer == PeerRole::Central,
         Direction::Down => peer == PeerRole::Satellite,
+        Direction::Match => false,
     }
 }
 
@@ -118,7 +119,8 @@ impl Choice<'_> {
         }
         let index = |id| self.table.index_of_id(id).and_then(|index| u16::try_from(index).ok());
         let seen = SeenVersions::from_row_state(&tombstone.state, index);
-        let action = Action::Delete { version: tombstone.version, seq: tombstone.seq, seen };
+        let (version, seq, same_as) = (tombstone.version, tombstone.seq, tombstone.same_as);
+        let action = Action::Delete { version, seq, seen, same_as };
         Some(RecordChange { uid: tombstone.uid, action })
     }
 }

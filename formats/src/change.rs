@@ -63,6 +63,8 @@ pub enum Action {
         seq: Seq,
         /// What the one who deleted it had seen: columns by their index in the table's description.
         seen: SeenVersions,
+        /// The record that it turned out to be: it goes on under that uid.
+        same_as: Option<Uid>,
     },
 }
 

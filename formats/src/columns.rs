@@ -149,7 +149,7 @@ fn typed(values: &[(Uid, &Value)], uids: &UidIndexes) -> Option<ColumnV1> {
             let known = |value: &_| if let Value::Reference(uid) = value { Some(uids.index(*uid)) } else { None };
             Some(ColumnV1::References(nulls, IntegersV1::of(&all(&some, known)?)))
         }
-        Value::Null | Value::Blob(_) | Value::RawText(_) | Value::Dangling(_) => None,
+        Value::Null | Value::Blob(_) | Value::RawText(_) | Value::Dangling(_) | Value::NamedReference(..) => None,
     }
 }
 

@@ -57,6 +57,7 @@ pub fn natural(table: &str, parts: &[Value]) -> Option<Uid> {
             Value::RawText(bytes) => (b'v', bytes.clone()),
             Value::Blob(bytes) => (b'b', bytes.clone()),
             Value::Reference(uid) => (b'r', uid.0.to_vec()),
+            Value::NamedReference(table, uid) => (b't', [&uid.0, table.as_bytes()].concat()),
         };
         name.push(kind);
         push(&mut name, &content);

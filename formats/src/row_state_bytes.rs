@@ -310,6 +310,7 @@ mod tests {
             (9, Value::RawText(vec![0xff])),
             (10, Value::Reference(crate::ids::Uid([3; 16]))),
             (11, Value::Dangling("17".into())),
+            (12, Value::NamedReference("party.party".into(), crate::ids::Uid([4; 16]))),
         ];
         assert_eq!(decode_values(&encode_values(&values)), Ok(values));
     }

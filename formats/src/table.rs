@@ -43,6 +43,8 @@ pub(crate) struct TableV1 {
     seen: LayersV1,
     /// Of the columns of which it had seen something else; records are counted among deletions.
     seen_columns: ExceptionsV1,
+    /// Of each deletion of a record that turned out to be another one: that one, in the dictionary of uids.
+    same_as: IntegersV1,
     /// One for each column of the description.
     columns: Bounded<ColumnV1, COLUMNS_PER_TABLE_MAX>,
 }
@@ -55,11 +57,17 @@ pub(crate) enum ShapeV1 {
     Part(Bounded<u16, COLUMNS_PER_TABLE_MAX>),
     /// Every column that the sender shares.
     Whole(Bounded<u16, COLUMNS_PER_TABLE_MAX>),
+    /// A deletion of a record that turned out to be another one.
+    Merged,
 }
 
 impl ShapeV1 {
     fn of(action: &Action) -> Self {
-        let Action::Write { whole, columns } = action else { return Self::Delete };
+        let (whole, columns) = match action {
+            Action::Write { whole, columns } => (whole, columns),
+            Action::Delete { same_as: None, .. } => return Self::Delete,
+            Action::Delete { same_as: Some(_), .. } => return Self::Merged,
+        };
         let mut next = 0;
         let gap = |column: &ColumnChange| {
             let gap = column.column - next;
@@ -70,10 +78,10 @@ impl ShapeV1 {
         if *whole { Self::Whole(gaps) } else { Self::Part(gaps) }
     }
 
-    /// None for a deletion; else whether it is whole, and its columns.
+    /// None for a deletion of either kind; else whether it is whole, and its columns.
     fn read(&self, columns: usize) -> Result<Option<(bool, Vec<u16>)>, ChangesError> {
         let (whole, gaps) = match self {
-            Self::Delete => return Ok(None),
+            Self::Delete | Self::Merged => return Ok(None),
             Self::Part(gaps) => (false, gaps),
             Self::Whole(gaps) => (true, gaps),
         };
@@ -95,13 +103,15 @@ struct Gathered {
     exceptions: Vec<Exception>,
     seen: Vec<Layer>,
     seen_columns: Vec<Exception>,
+    same_as: Vec<Uid>,
 }
 
 impl Gathered {
     fn add(&mut self, action: &Action) {
         match action {
             Action::Write { columns, .. } => self.add_write(columns),
-            Action::Delete { version, seq, seen } => {
+            Action::Delete { version, seq, seen, same_as } => {
+                self.same_as.extend(*same_as);
                 self.layers.push(Layer { version: *version, base: None, effective: None, seq: *seq });
                 let deletion = self.seen.len();
                 self.seen.push(seen_layer(&seen.row));
@@ -154,6 +164,7 @@ impl TableV1 {
             exceptions: ExceptionsV1::of(&gathered.exceptions, writers),
             seen: LayersV1::of(&gathered.seen, writers),
             seen_columns: ExceptionsV1::of(&gathered.seen_columns, writers),
+            same_as: IntegersV1::of(&gathered.same_as.iter().map(|uid| uids.index(*uid)).collect::<Vec<_>>()),
             columns: Bounded(values.iter().map(|values| ColumnV1::of(values, uids)).collect()),
         })
     }
@@ -173,6 +184,8 @@ impl TableV1 {
         let uids_of: Vec<Uid> = indexes.into_iter().map(|index| uids[index]).collect();
         let shapes: Vec<_> = self.shapes.0.iter().map(|shape| shape.read(columns)).collect::<Result<_, _>>()?;
         let shape_of = self.shape_of.read_indexes(records, shapes.len(), "shapes of records")?;
+        let mut same_as = self.same_as(&shape_of, uids)?.into_iter();
+        let is_merged: Vec<bool> = shape_of.iter().map(|shape| self.shapes.0[*shape] == ShapeV1::Merged).collect();
         let shapes: Vec<_> = shape_of.into_iter().map(|shape| shapes[shape].as_ref()).collect();
         let values = shapes.iter().flatten().map(|(_, columns)| columns.len()).sum();
         budget.take_values(values)?;
@@ -182,12 +195,22 @@ impl TableV1 {
         }
         let values = self.read_values(&uids_of, &shapes, uids, budget)?;
         let mut reader = self.reader(&shapes, values, writers)?;
-        let records = uids_of.into_iter().zip(shapes);
+        let records = uids_of.into_iter().zip(shapes).zip(is_merged);
         let records = records
-            .map(|(uid, shape)| reader.action(shape).map(|action| RecordChange { uid, action }))
+            .map(|((uid, shape), is_merged)| {
+                let same_as = if is_merged { same_as.next() } else { None };
+                reader.action(shape, same_as).map(|action| RecordChange { uid, action })
+            })
             .collect::<Result<_, _>>()?;
         reader.finish()?;
         Ok(TableChanges { table: (&self.description).into(), records })
+    }
+
+    /// What each merged record turned out to be.
+    fn same_as(&self, shape_of: &[usize], uids: &[Uid]) -> Result<Vec<Uid>, ChangesError> {
+        let merged = shape_of.iter().filter(|shape| self.shapes.0[**shape] == ShapeV1::Merged).count();
+        let indexes = self.same_as.read_indexes(merged, uids.len(), "merged records")?;
+        Ok(indexes.into_iter().map(|index| uids[index]).collect())
     }
 
     fn read_values(
@@ -242,9 +265,9 @@ struct Reader {
 }
 
 impl Reader {
-    fn action(&mut self, shape: Option<&(bool, Vec<u16>)>) -> Result<Action, ChangesError> {
+    fn action(&mut self, shape: Option<&(bool, Vec<u16>)>, same_as: Option<Uid>) -> Result<Action, ChangesError> {
         match shape {
-            None => self.delete(),
+            None => self.delete(same_as),
             Some((whole, columns)) if columns.is_empty() => Ok(Action::Write { whole: *whole, columns: Vec::new() }),
             Some((whole, columns)) => {
                 let (record, row) = self.layers.next().ok_or(ChangesError::Exceptions)?;
@@ -271,7 +294,7 @@ impl Reader {
         })
     }
 
-    fn delete(&mut self) -> Result<Action, ChangesError> {
+    fn delete(&mut self, same_as: Option<Uid>) -> Result<Action, ChangesError> {
         let (_, layer) = self.layers.next().ok_or(ChangesError::Exceptions)?;
         let (deletion, row) = self.seen.next().ok_or(ChangesError::Exceptions)?;
         if layer.base.is_some() || layer.effective.is_some() {
@@ -282,7 +305,8 @@ impl Reader {
         while let Some((_, column, layer)) = self.seen_columns.next_if(|(of, _, _)| *of == deletion) {
             columns.push((column, seen(layer)));
         }
-        Ok(Action::Delete { version: layer.version, seq: layer.seq, seen: SeenVersions { row: seen(row), columns } })
+        let seen = SeenVersions { row: seen(row), columns };
+        Ok(Action::Delete { version: layer.version, seq: layer.seq, seen, same_as })
     }
 
     /// Nothing may be left: an exception that no record took was for a column that it does not bring.

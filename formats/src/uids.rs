@@ -15,7 +15,6 @@ use crate::integers::IntegersV1;
 use crate::limits::UIDS_PER_MEMBER_MAX;
 use crate::members::ChangesError;
 use crate::split::TableSlice;
-use crate::value::Value;
 
 type Prefix = [u8; 12];
 
@@ -48,11 +47,12 @@ impl UidIndexes {
         records().for_each(|record| known.add(record.uid));
         let mut referred = BTreeSet::new();
         for record in records() {
-            let Action::Write { columns, .. } = &record.action else { continue };
-            referred.extend(columns.iter().filter_map(|column| match column.value {
-                Value::Reference(uid) => Some(uid),
-                _ => None,
-            }));
+            match &record.action {
+                Action::Write { columns, .. } => {
+                    referred.extend(columns.iter().filter_map(|column| column.value.target()));
+                }
+                Action::Delete { same_as, .. } => referred.extend(*same_as),
+            }
         }
         referred.into_iter().for_each(|uid| known.add(uid));
         known

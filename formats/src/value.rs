@@ -23,6 +23,9 @@ pub enum Value {
     Reference(Uid),
     /// A foreign key that points to no record at the sender; its key there, for people to read.
     Dangling(String),
+    /// The record that a text points to that names its table as well, like Tryton's `party.party,17`: the text before
+    /// the comma, and the record.
+    NamedReference(String, Uid),
 }
 
 impl Value {
@@ -30,6 +33,15 @@ impl Value {
     #[must_use]
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
+    }
+
+    /// The record that it points to, if it is a reference to one.
+    #[must_use]
+    pub fn target(&self) -> Option<Uid> {
+        match self {
+            Self::Reference(uid) | Self::NamedReference(_, uid) => Some(*uid),
+            _ => None,
+        }
     }
 
     /// The bytes that stand for this value in hashes and in natural identities: a tag, then the content.
@@ -49,6 +61,7 @@ impl Value {
             Self::RawText(bytes) => tagged(5, bytes),
             Self::Reference(uid) => tagged(6, &uid.0),
             Self::Dangling(key) => tagged(7, key.as_bytes()),
+            Self::NamedReference(name, uid) => tagged(8, &[&uid.0, name.as_bytes()].concat()),
         }
     }
 }
@@ -63,6 +76,7 @@ impl PartialEq for Value {
             (Self::Text(a), Self::Text(b)) | (Self::Dangling(a), Self::Dangling(b)) => a == b,
             (Self::Blob(a), Self::Blob(b)) | (Self::RawText(a), Self::RawText(b)) => a == b,
             (Self::Reference(a), Self::Reference(b)) => a == b,
+            (Self::NamedReference(a, x), Self::NamedReference(b, y)) => (a, x) == (b, y),
             _ => false,
         }
     }

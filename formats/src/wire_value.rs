@@ -20,6 +20,7 @@ pub(crate) enum ValueV1 {
     RawText(Bytes),
     Reference(u32),
     Dangling(String),
+    NamedReference(String, u32),
 }
 
 impl ValueV1 {
@@ -33,6 +34,7 @@ impl ValueV1 {
             Value::RawText(bytes) => Self::RawText(Bytes(bytes.clone())),
             Value::Reference(uid) => Self::Reference(uids.index(*uid) as u32),
             Value::Dangling(key) => Self::Dangling(key.clone()),
+            Value::NamedReference(name, uid) => Self::NamedReference(name.clone(), uids.index(*uid) as u32),
         }
     }
 
@@ -45,28 +47,30 @@ impl ValueV1 {
             Self::Text(text) => Value::Text(text.clone()),
             Self::Blob(bytes) => Value::Blob(bytes.0.clone()),
             Self::RawText(bytes) => Value::RawText(bytes.0.clone()),
-            Self::Reference(index) => {
-                let uid = uids.get(*index as usize).copied();
-                let number = i64::from(*index);
-                Value::Reference(uid.ok_or(ChangesError::Index { what: "references", number })?)
-            }
+            Self::Reference(index) => Value::Reference(target(*index, uids)?),
             Self::Dangling(key) => Value::Dangling(key.clone()),
+            Self::NamedReference(name, index) => Value::NamedReference(name.clone(), target(*index, uids)?),
         })
     }
 
     fn bytes(&self) -> usize {
         match self {
-            Self::Text(text) | Self::Dangling(text) => text.len(),
+            Self::Text(text) | Self::Dangling(text) | Self::NamedReference(text, _) => text.len(),
             Self::Blob(bytes) | Self::RawText(bytes) => bytes.0.len(),
             Self::Null | Self::Integer(_) | Self::Real(_) | Self::Reference(_) => 0,
         }
     }
 }
 
+fn target(index: u32, uids: &[Uid]) -> Result<Uid, ChangesError> {
+    let number = i64::from(index);
+    uids.get(index as usize).copied().ok_or(ChangesError::Index { what: "references", number })
+}
+
 /// How many bytes of text or content `value` holds: what counts against the limit of a member.
 pub(crate) fn content_bytes(value: &Value) -> usize {
     match value {
-        Value::Text(text) | Value::Dangling(text) => text.len(),
+        Value::Text(text) | Value::Dangling(text) | Value::NamedReference(text, _) => text.len(),
         Value::Blob(bytes) | Value::RawText(bytes) => bytes.len(),
         Value::Null | Value::Integer(_) | Value::Real(_) | Value::Reference(_) => 0,
     }

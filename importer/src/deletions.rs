@@ -148,6 +148,7 @@ impl Deletions<'_> {
             source: Some(self.setting.link),
             state: record.state.clone(),
             values: table.columns.iter().map(|column| column.id).zip(record.values.iter().cloned()).collect(),
+            same_as: None,
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct Incoming {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum IncomingAction {
     Write { whole: bool, columns: BTreeMap<String, IncomingColumn> },
-    Delete { version: Version, seen: SeenByName, known: Option<Seq> },
+    Delete { version: Version, seen: SeenByName, known: Option<Seq>, same_as: Option<Uid> },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -66,12 +66,13 @@ impl Incoming {
                 });
                 (IncomingAction::Write { whole, columns: columns.collect() }, seq)
             }
-            Action::Delete { version, seq, seen } => {
+            Action::Delete { version, seq, seen, same_as } => {
                 if seq <= applied {
                     return None;
                 }
                 let columns = seen.columns.iter().filter_map(|(index, seen)| Some((name(*index)?, *seen))).collect();
-                (IncomingAction::Delete { version, seen: SeenByName { row: seen.row, columns }, known: None }, seq)
+                let seen = SeenByName { row: seen.row, columns };
+                (IncomingAction::Delete { version, seen, known: None, same_as }, seq)
             }
         };
         Some(Self {
@@ -156,13 +157,14 @@ impl Incoming {
                 }
                 Action::Write { whole: *whole, columns: changes }
             }
-            IncomingAction::Delete { version, seen, .. } => {
+            IncomingAction::Delete { version, seen, same_as, .. } => {
                 let mut columns = Vec::with_capacity(seen.columns.len());
                 for ((name, known), index) in seen.columns.iter().zip(0..) {
                     description.columns.push(ColumnDescription { name: name.clone(), references: None });
                     columns.push((index, *known));
                 }
-                Action::Delete { version: *version, seq: self.seq, seen: SeenVersions { row: seen.row, columns } }
+                let seen = SeenVersions { row: seen.row, columns };
+                Action::Delete { version: *version, seq: self.seq, seen, same_as: *same_as }
             }
         };
         (description, RecordChange { uid: self.uid, action })

@@ -99,7 +99,7 @@ impl Planner<'_> {
             (IncomingAction::Write { whole: false, .. }, None) => {
                 quarantine("this changes a record that this node has never had".to_owned())
             }
-            (IncomingAction::Delete { version, seen, known }, Some(Known::Live(record))) => {
+            (IncomingAction::Delete { version, seen, known, .. }, Some(Known::Live(record))) => {
                 self.delete(cause, table, record, (*version, *known), seen)
             }
             (IncomingAction::Delete { .. }, _) => Planned::Nothing,

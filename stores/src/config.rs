@@ -25,6 +25,36 @@ pub struct TableConfig {
     /// What becomes of a record that was deleted in one place and edited in another.
     #[serde(default)]
     pub delete: DeletePolicy,
+    /// References that no constraint declares, by column.
+    #[serde(default)]
+    pub references: BTreeMap<String, ReferenceRule>,
+    /// Columns whose values come from a counter of each database, so that two places give one to two records.
+    #[serde(default)]
+    pub local_unique: Vec<String>,
+    /// What a column that may not be null holds where the record that it refers to is not here: values of this
+    /// database.
+    #[serde(default)]
+    pub without_target: BTreeMap<String, LocalValue>,
+}
+
+/// What a column that no constraint declares refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReferenceRule {
+    /// The key of a row of this table, as a number or as text.
+    Table(String),
+    /// Text that names a table and a key, like Tryton's `party.party,17`; the table is named with dots for
+    /// underscores.
+    ModelId,
+}
+
+/// A value of this database, as a configuration can write it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum LocalValue {
+    /// A whole number.
+    Integer(i64),
+    /// Text.
+    Text(String),
 }
 
 /// How a table's rows get their uid.
@@ -34,8 +64,13 @@ pub enum Identity {
     Uuid(String),
     /// Columns that together are unique across places.
     Natural(Vec<String>),
+    /// A query gives the key of a row and its name, which is the same across places.
+    Named(String),
     /// Saddlebag gives the uid when it first sees the row.
     Assigned,
+    /// Like [`Identity::Assigned`]; but a row that setup finds is known by its key and its values, so that databases
+    /// that began as copies of one another agree on what they have in common.
+    Copied,
 }
 
 /// Which way a table's changes travel.
@@ -49,6 +84,8 @@ pub enum Direction {
     Up,
     /// From the central to its satellites only.
     Down,
+    /// Not at all: its rows are known, so that others can refer to them.
+    Match,
 }
 
 /// What becomes of a record that was deleted in one place and edited, or newly referred to, in another.
@@ -62,7 +99,7 @@ pub enum DeletePolicy {
 
 /// An identity that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no identity: write `uuid(column)`, `natural(column, …)` or `assigned`")]
+#[error("`{text}` is no identity: write `uuid(column)`, `natural(column, …)`, `named(QUERY)`, `assigned` or `copied`")]
 pub struct ParseIdentityError {
     /// What was given.
     pub text: String,
@@ -73,11 +110,17 @@ impl FromStr for Identity {
 
     fn from_str(text: &str) -> Result<Self, ParseIdentityError> {
         let error = || ParseIdentityError { text: text.to_owned() };
-        if text.trim() == "assigned" {
-            return Ok(Self::Assigned);
+        match text.trim() {
+            "assigned" => return Ok(Self::Assigned),
+            "copied" => return Ok(Self::Copied),
+            _ => {}
         }
         let (kind, rest) = text.trim().split_once('(').ok_or_else(error)?;
         let inside = rest.strip_suffix(')').ok_or_else(error)?;
+        if kind.trim() == "named" {
+            let query = inside.trim();
+            return if query.is_empty() { Err(error()) } else { Ok(Self::Named(query.to_owned())) };
+        }
         let columns: Vec<String> = inside.split(',').map(|name| name.trim().to_owned()).collect();
         if columns.iter().any(String::is_empty) {
             return Err(error());
@@ -95,7 +138,25 @@ impl fmt::Display for Identity {
         match self {
             Self::Uuid(column) => write!(f, "uuid({column})"),
             Self::Natural(columns) => write!(f, "natural({})", columns.join(", ")),
+            Self::Named(query) => write!(f, "named({query})"),
             Self::Assigned => f.write_str("assigned"),
+            Self::Copied => f.write_str("copied"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ReferenceRule {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(if text == "model,id" { Self::ModelId } else { Self::Table(text) })
+    }
+}
+
+impl fmt::Display for ReferenceRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(table) => f.write_str(table),
+            Self::ModelId => f.write_str("model,id"),
         }
     }
 }
@@ -113,10 +174,11 @@ mod tests {
 
     #[test]
     fn an_identity_is_read_as_it_is_shown() {
-        for text in ["uuid(uuid)", "natural(ref)", "natural(patient_id, program_id)", "assigned"] {
+        let named = "named(SELECT db_id, module || '.' || fs_id FROM ir_model_data WHERE model IN ('a', 'b'))";
+        for text in ["uuid(uuid)", "natural(ref)", "natural(patient_id, program_id)", "assigned", "copied", named] {
             assert_eq!(text.parse::<Identity>().unwrap().to_string(), text);
         }
-        for text in ["", "uuid", "uuid()", "uuid(a, b)", "natural(a", "natural(a,)", "serial(id)"] {
+        for text in ["", "uuid", "uuid()", "uuid(a, b)", "natural(a", "natural(a,)", "serial(id)", "named()"] {
             assert!(text.parse::<Identity>().is_err(), "{text}");
         }
     }

@@ -128,6 +128,7 @@ mod tests {
             source: None,
             state: from_central(),
             values: Vec::new(),
+            same_as: None,
         };
         let state = revived(&tombstone, &[0, 1], TimeMs(5), &context(0), Seq(10));
         assert!(state.row.version > tombstone.version);

@@ -38,6 +38,8 @@ pub struct Tombstone {
     pub state: RowState,
     /// Its last values, by column id.
     pub values: Vec<(u16, Value)>,
+    /// The record that it turned out to be: it goes on under that uid.
+    pub same_as: Option<Uid>,
 }
 
 /// What this node has under a uid.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use saddlebag_formats::hash::row_hash;
 use saddlebag_formats::{Uid, Value};
 
-use crate::config::{Direction, Identity, TablesConfig};
+use crate::config::{Direction, Identity, LocalValue, ReferenceRule, TableConfig, TablesConfig};
 use crate::schema::{ForeignKey, Schema, Table};
 
 /// Columns of one table that can be kept in step: the triggers note old values in columns of their own, and
@@ -39,6 +39,10 @@ pub struct TrackedTable {
     pub columns: Vec<TrackedColumn>,
     /// Columns that stay at home.
     pub excluded: Vec<String>,
+    /// Sets of columns that the database keeps unique, its key among them where that travels.
+    pub unique: Vec<Vec<String>>,
+    /// Tables that it refers to by several columns at once, by number: these columns travel one by one.
+    pub needs: Vec<u32>,
 }
 
 /// A column of a primary key.
@@ -70,8 +74,18 @@ pub struct TrackedColumn {
     pub id: u16,
     /// Its name.
     pub name: String,
+    /// Its declared type; may be empty on SQLite.
+    pub declared_type: String,
     /// The table that it refers to, by its number.
     pub reference: Option<u32>,
+    /// Whether it holds text that names a table and a key, like Tryton's `party.party,17`.
+    pub names_its_table: bool,
+    /// Whether its values come from a counter of each database.
+    pub is_local_unique: bool,
+    /// What it holds where its target is not here, if it may not be null: a value of this database.
+    pub without_target: Option<Value>,
+    /// Whether this schema lacks it: its values are kept beside the record.
+    pub absent: Option<AbsentColumn>,
     /// Whether it refuses null.
     pub not_null: bool,
     /// Its default, as SQL text.
@@ -81,11 +95,20 @@ pub struct TrackedColumn {
     pub has_no_affinity: bool,
 }
 
+/// A column that other places have and this schema lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AbsentColumn {
+    /// The table that it refers to there.
+    pub references: Option<String>,
+}
+
 /// The lasting numbers of tables and ids of columns, and what `setup` last made.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Numbering {
     /// Number and column ids by table name.
     pub tables: BTreeMap<String, (u32, BTreeMap<String, u16>)>,
+    /// Columns that bundles brought and this schema lacked: table, column, and what it refers to.
+    pub absent: BTreeMap<(String, String), Option<String>>,
     /// What was tracked, in words: equal if and only if the tracking is.
     pub summary: String,
 }
@@ -142,13 +165,25 @@ pub enum TrackingError {
         /// The table referred to.
         target: String,
     },
-    /// A foreign key of several columns to local keys.
-    #[error("the foreign key ({columns}) of `{table}` has several columns, which this version cannot translate")]
-    CompositeReference {
+    /// A table whose rows are to be matched, without anything to match them by.
+    #[error("the rows of `{table}` are to be matched, but its identity `{identity}` says nothing across places")]
+    NothingToMatch {
         /// The table.
         table: String,
-        /// Its columns.
-        columns: String,
+        /// Its identity.
+        identity: String,
+    },
+    /// A setting about a column that does not fit it.
+    #[error("`{setting}` names the column `{column}` of `{table}`, {reason}")]
+    ColumnSetting {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The setting.
+        setting: &'static str,
+        /// Why it does not fit.
+        reason: String,
     },
     /// Natural identities that need each other.
     #[error("the identities of {tables} need each other in a circle")]
@@ -191,9 +226,10 @@ impl TrackingError {
             Self::UntrackedTarget { table, column, target } => format!(
                 "add [tables.{target}] to saddlebag.toml, or write `exclude = [\"{column}\"]` in [tables.{table}]"
             ),
-            Self::CompositeReference { table, .. } => {
-                format!("exclude these columns in [tables.{table}], or leave the table out")
-            }
+            Self::NothingToMatch { table, .. } => format!(
+                "give [tables.{table}] an identity that is the same at every place: uuid, natural, named or copied"
+            ),
+            Self::ColumnSetting { table, setting, .. } => format!("correct `{setting}` in [tables.{table}]"),
             Self::CyclicIdentity { .. } => "give one of them `identity = \"assigned\"`".to_owned(),
             Self::LocalIdentity { table, .. } => {
                 format!("name columns in [tables.{table}] that mean the same everywhere, or write `assigned`")
@@ -267,7 +303,10 @@ impl Tracking {
     /// What is tracked, in words: equal if and only if the tracking is.
     #[must_use]
     pub fn summary(&self) -> String {
-        format!("{self:?}")
+        // What this schema lacks is learnt from bundles, without a setup.
+        let mut present = self.clone();
+        present.tables.iter_mut().for_each(|table| table.columns.retain(|column| column.absent.is_none()));
+        format!("{present:?}")
     }
 
     /// The lasting numbers and ids in use.
@@ -275,11 +314,50 @@ impl Tracking {
     pub fn numbering(&self) -> Numbering {
         let ids = |table: &TrackedTable| table.columns.iter().map(|column| (column.name.clone(), column.id)).collect();
         let tables = self.tables.iter().map(|table| (table.name.clone(), (table.number, ids(table)))).collect();
-        Numbering { tables, summary: self.summary() }
+        let mut absent = BTreeMap::new();
+        for table in &self.tables {
+            for column in &table.columns {
+                if let Some(known) = &column.absent {
+                    absent.insert((table.name.clone(), column.name.clone()), known.references.clone());
+                }
+            }
+        }
+        Numbering { tables, absent, summary: self.summary() }
+    }
+}
+
+impl TrackedColumn {
+    /// A column that this schema lacks.
+    #[must_use]
+    pub fn absent(id: u16, name: &str, references: Option<String>) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            declared_type: String::new(),
+            reference: None,
+            names_its_table: false,
+            is_local_unique: false,
+            without_target: None,
+            absent: Some(AbsentColumn { references }),
+            not_null: false,
+            default: None,
+            has_no_affinity: true,
+        }
+    }
+
+    /// Whether it can hold a reference to a record.
+    #[must_use]
+    pub fn refers(&self) -> bool {
+        self.reference.is_some() || self.names_its_table
     }
 }
 
 impl TrackedTable {
+    /// The columns that this schema has.
+    pub fn present(&self) -> impl Iterator<Item = &TrackedColumn> {
+        self.columns.iter().filter(|column| column.absent.is_none())
+    }
+
     /// The index of the column of this name.
     #[must_use]
     pub fn column_index(&self, name: &str) -> Option<usize> {
@@ -302,7 +380,7 @@ impl TrackedTable {
     #[must_use]
     pub fn identity_columns(&self) -> Vec<usize> {
         match &self.identity {
-            Identity::Assigned => Vec::new(),
+            Identity::Assigned | Identity::Copied | Identity::Named(_) => Vec::new(),
             Identity::Uuid(column) => self.column_index(column).into_iter().collect(),
             Identity::Natural(columns) => columns.iter().filter_map(|name| self.column_index(name)).collect(),
         }
@@ -344,7 +422,7 @@ fn resolve_table(
     if table.primary_key.is_empty() {
         return Err(TrackingError::NoKey { table: name.to_owned() });
     }
-    let references = resolve_references(table, &wanted.exclude, schema, numbers)?;
+    let references = resolve_references(table, wanted, schema, numbers)?;
     let key = resolve_key(table, &references);
     let columns = resolve_columns(table, &key, &references, wanted, known)?;
     if columns.len() > COLUMNS_MAX {
@@ -355,39 +433,83 @@ fn resolve_table(
         name: name.to_owned(),
         identity: wanted.identity.clone(),
         direction: wanted.direction,
+        unique: unique(table, &key),
+        needs: needs(table, &wanted.exclude, numbers),
         key,
         columns,
         excluded: wanted.exclude.clone(),
     };
     check_names(&tracked, table, wanted)?;
+    check_settings(&tracked, wanted)?;
     Ok(tracked)
+}
+
+/// The sets of columns that the database keeps unique; an integer key that it gives itself is none that collides.
+fn unique(table: &Table, key: &[KeyColumn]) -> Vec<Vec<String>> {
+    let key_travels = key.iter().all(|part| part.given_by == KeyGiver::Record);
+    let key = key_travels.then(|| table.primary_key.clone());
+    key.into_iter().chain(table.unique.iter().cloned()).collect()
+}
+
+/// The tables that are referred to by several columns at once.
+fn needs(table: &Table, exclude: &[String], numbers: &BTreeMap<String, u32>) -> Vec<u32> {
+    let composite = table.foreign_keys.iter().filter(|key| key.columns.len() > 1);
+    let shared = composite.filter(|key| !key.columns.iter().any(|column| exclude.contains(column)));
+    shared.filter_map(|key| numbers.get(&key.table).copied()).collect()
 }
 
 /// Which columns are references, and to which table number.
 fn resolve_references(
     table: &Table,
-    exclude: &[String],
+    wanted: &TableConfig,
     schema: &Schema,
     numbers: &BTreeMap<String, u32>,
 ) -> Result<BTreeMap<String, u32>, TrackingError> {
     let mut references = BTreeMap::new();
-    for foreign_key in &table.foreign_keys {
-        if foreign_key.columns.iter().any(|column| exclude.contains(column)) || !carries_local_key(foreign_key, schema)
-        {
-            continue;
-        }
-        let [column] = foreign_key.columns.as_slice() else {
-            let columns = foreign_key.columns.join(", ");
-            return Err(TrackingError::CompositeReference { table: table.name.clone(), columns });
-        };
-        let number = numbers.get(&foreign_key.table).ok_or_else(|| TrackingError::UntrackedTarget {
+    let mut refer = |column: &String, target: &str| {
+        let number = numbers.get(target).ok_or_else(|| TrackingError::UntrackedTarget {
             table: table.name.clone(),
             column: column.clone(),
-            target: foreign_key.table.clone(),
+            target: target.to_owned(),
         })?;
         references.entry(column.clone()).or_insert(*number);
+        Ok(())
+    };
+    for (column, rule) in &wanted.references {
+        if let ReferenceRule::Table(target) = rule {
+            refer(column, target)?;
+        }
+    }
+    for foreign_key in &table.foreign_keys {
+        if foreign_key.columns.iter().any(|column| wanted.exclude.contains(column)) {
+            continue;
+        }
+        for column in &foreign_key.columns {
+            if let Some(target) = target_of(table, column, foreign_key, schema, 0) {
+                refer(column, &target)?;
+            }
+        }
     }
     Ok(references)
+}
+
+/// Deeper than any chain of keys that are foreign keys themselves.
+const CHAIN_MAX: u32 = 16;
+
+/// The table whose key stands in a column because of a foreign key. A column that refers to a part of a key, or to
+/// another unique column, holds what that one holds: the key of a third table, or a value that travels as it is.
+fn target_of(table: &Table, column: &str, key: &ForeignKey, schema: &Schema, depth: u32) -> Option<String> {
+    let Some(target) = schema.table(&key.table) else { return Some(key.table.clone()) };
+    if key.columns.len() == 1 && carries_local_key(key, schema) {
+        return Some(target.name.clone());
+    }
+    let at = key.columns.iter().position(|name| name == column)?;
+    let beyond = key.target_columns.get(at)?;
+    if depth > CHAIN_MAX || (target.name == table.name && beyond == column) {
+        return None;
+    }
+    let next = target.foreign_keys.iter().filter(|key| key.columns.contains(beyond));
+    next.filter_map(|key| target_of(target, beyond, key, schema, depth + 1)).next()
 }
 
 /// Whether the referring value is a key that only this database knows; a reference to a column that travels as
@@ -421,7 +543,7 @@ fn resolve_columns(
     table: &Table,
     key: &[KeyColumn],
     references: &BTreeMap<String, u32>,
-    wanted: &crate::config::TableConfig,
+    wanted: &TableConfig,
     known: &Numbering,
 ) -> Result<Vec<TrackedColumn>, TrackingError> {
     let ids = known.tables.get(&table.name).map(|(_, ids)| ids);
@@ -443,16 +565,37 @@ fn resolve_columns(
             next += 1;
             next - 1
         });
+        let local = |value: &LocalValue| match value {
+            LocalValue::Integer(number) => Value::Integer(*number),
+            LocalValue::Text(text) => Value::Text(text.clone()),
+        };
         columns.push(TrackedColumn {
             id,
             name: column.name.clone(),
+            declared_type: column.declared_type.clone(),
             reference: references.get(&column.name).copied(),
+            names_its_table: wanted.references.get(&column.name) == Some(&ReferenceRule::ModelId),
+            is_local_unique: wanted.local_unique.contains(&column.name),
+            without_target: wanted.without_target.get(&column.name).map(local),
+            absent: None,
             not_null: column.not_null,
             default: column.default.clone(),
             has_no_affinity: has_no_affinity(&column.declared_type),
         });
     }
+    columns.extend(absent_columns(table, wanted, known));
     Ok(columns)
+}
+
+/// Columns that other places have and this schema still lacks.
+fn absent_columns(table: &Table, wanted: &TableConfig, known: &Numbering) -> Vec<TrackedColumn> {
+    let Some((_, ids)) = known.tables.get(&table.name) else { return Vec::new() };
+    let of_table = known.absent.iter().filter(|((of, _), _)| *of == table.name);
+    let lacking = of_table.filter(|((_, name), _)| table.column(name).is_none() && !wanted.exclude.contains(name));
+    let column = |((_, name), references): (&(String, String), &Option<String>)| {
+        Some(TrackedColumn::absent(*ids.get(name)?, name, references.clone()))
+    };
+    lacking.filter_map(column).collect()
 }
 
 fn has_no_affinity(declared_type: &str) -> bool {
@@ -463,7 +606,7 @@ fn has_no_affinity(declared_type: &str) -> bool {
 fn check_names(
     tracked: &TrackedTable,
     table: &Table,
-    wanted: &crate::config::TableConfig,
+    wanted: &TableConfig,
 ) -> Result<(), TrackingError> {
     let exists = |column: &String| {
         table
@@ -473,7 +616,7 @@ fn check_names(
     };
     wanted.exclude.iter().try_for_each(exists)?;
     let parts = match &wanted.identity {
-        Identity::Assigned => &[][..],
+        Identity::Assigned | Identity::Copied | Identity::Named(_) => &[][..],
         Identity::Uuid(column) => std::slice::from_ref(column),
         Identity::Natural(columns) => columns.as_slice(),
     };
@@ -487,6 +630,40 @@ fn check_names(
             return Err(TrackingError::Excluded { table, column, needed_by: "the identity" });
         }
         return Err(TrackingError::LocalIdentity { table, column });
+    }
+    Ok(())
+}
+
+/// Settings about single columns.
+fn check_settings(tracked: &TrackedTable, wanted: &TableConfig) -> Result<(), TrackingError> {
+    if wanted.direction == Direction::Match && wanted.identity == Identity::Assigned {
+        let (table, identity) = (tracked.name.clone(), wanted.identity.to_string());
+        return Err(TrackingError::NothingToMatch { table, identity });
+    }
+    let refused = |setting: &'static str, column: &String, reason: &str| TrackingError::ColumnSetting {
+        table: tracked.name.clone(),
+        column: column.clone(),
+        setting,
+        reason: reason.to_owned(),
+    };
+    let index_of = |setting: &'static str, name: &String| {
+        let reason = if wanted.exclude.contains(name) { "which is excluded" } else { "which is no shared column of it" };
+        tracked.column_index(name).ok_or_else(|| refused(setting, name, reason))
+    };
+    for name in wanted.references.keys() {
+        index_of("references", name)?;
+    }
+    for name in &wanted.local_unique {
+        let index = index_of("local_unique", name)?;
+        if tracked.columns[index].refers() || tracked.identity_columns().contains(&index) {
+            return Err(refused("local_unique", name, "which is a reference or part of the identity"));
+        }
+    }
+    for name in wanted.without_target.keys() {
+        let index = index_of("without_target", name)?;
+        if !tracked.columns[index].refers() {
+            return Err(refused("without_target", name, "which is no reference"));
+        }
     }
     Ok(())
 }
@@ -506,6 +683,7 @@ fn parents_first(tables: &[TrackedTable]) -> Vec<usize> {
                         }
                         _ => true,
                     })
+                    && table.needs.iter().all(|number| *number == table.number || placed.contains(number))
             })
         };
         let first_left = (0..tables.len()).find(|index| !placed.contains(&tables[*index].number));
@@ -557,7 +735,7 @@ mod tests {
             schema(vec![table("a", &["b_id"], &[("b_id", "b")]), table("b", &["self_id"], &[("self_id", "b")])]);
         let config = config("[a]\nidentity='assigned'\n[b]\nidentity='assigned'");
         let known =
-            Numbering { tables: [("b".into(), (7, [("self_id".into(), 3)].into()))].into(), summary: String::new() };
+            Numbering { tables: [("b".into(), (7, [("self_id".into(), 3)].into()))].into(), ..Numbering::default() };
         let tracking = Tracking::resolve(&config, &schema, &known).unwrap();
         let seen: Vec<_> = tracking.tables.iter().map(|t| (t.name.as_str(), t.number, t.columns[0].id)).collect();
         assert_eq!(seen, [("b", 7, 3), ("a", 8, 0)]);
@@ -585,6 +763,6 @@ mod tests {
     #[test]
     fn an_unknown_setting_is_refused() {
         assert!(toml::from_str::<TablesConfig>("[a]\nidentity='assigned'\nidentiy='x'").is_err());
-        assert!(toml::from_str::<TablesConfig>("[a]\nidentity='assigned'\ndirection='match'").is_err());
+        assert!(toml::from_str::<TablesConfig>("[a]\nidentity='assigned'\ndirection='sideways'").is_err());
     }
 }

@@ -119,7 +119,7 @@ fn can_be_written(identity: &Identity) -> bool {
 /// Unique columns beside the identity, that travel.
 pub(super) fn colliding(table: &Table, identity: &Identity, excluded: &[Exclusion]) -> Vec<Vec<String>> {
     let of_identity: BTreeSet<&String> = match identity {
-        Identity::Assigned => BTreeSet::new(),
+        Identity::Assigned | Identity::Copied | Identity::Named(_) => BTreeSet::new(),
         Identity::Uuid(column) => [column].into(),
         Identity::Natural(columns) => columns.iter().collect(),
     };

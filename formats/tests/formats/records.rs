@@ -68,6 +68,7 @@ pub(crate) fn value() -> impl Strategy<Value = Value> {
         uid().prop_map(Value::Reference),
         uid().prop_map(|uid| Value::Text(uid.to_string())),
         "[0-9]{1,3}".prop_map(Value::Dangling),
+        ("[a-c.]{1,3}", uid()).prop_map(|(table, uid)| Value::NamedReference(table, uid)),
     ]
 }
 
@@ -105,11 +106,13 @@ fn action() -> impl Strategy<Value = Action> {
         let column = |(column, own): (u16, Option<ColumnChange>)| ColumnChange { column, ..own.unwrap_or(row.clone()) };
         Action::Write { whole, columns: columns.into_iter().map(column).collect() }
     });
-    let delete = (version(), any::<u64>(), seen(), btree_map(0..COLUMNS, seen(), 0..3));
-    let delete = delete.prop_map(|(version, seq, row, columns)| Action::Delete {
+    let same_as = proptest::option::weighted(0.3, uid());
+    let delete = (version(), any::<u64>(), seen(), btree_map(0..COLUMNS, seen(), 0..3), same_as);
+    let delete = delete.prop_map(|(version, seq, row, columns, same_as)| Action::Delete {
         version,
         seq: Seq(seq),
         seen: SeenVersions { row, columns: columns.into_iter().collect() },
+        same_as,
     });
     prop_oneof![4 => write, 1 => delete]
 }

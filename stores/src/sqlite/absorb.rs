@@ -190,7 +190,9 @@ impl Absorb<'_> {
             _ => stored.state,
         };
         let version = Version::after(Some(state.latest()), gone.at, self.context.writer);
-        let tombstone = Tombstone { uid: stored.uid, table: table.number, version, seq, source: None, state, values };
+        let (uid, table_number) = (stored.uid, table.number);
+        let tombstone =
+            Tombstone { uid, table: table_number, version, seq, source: None, state, values, same_as: None };
         states::save_tombstone(self.store, &tombstone)?;
         self.buried.push((table.number, stored.uid));
         self.absorbed.deleted += 1;
@@ -319,7 +321,7 @@ fn last_hash(table: &TrackedTable, uid: Uid, values: &[(u16, Value)]) -> Option<
 fn derive(table: &TrackedTable, values: &[Value]) -> Option<Uid> {
     let parts: Vec<Value> = table.identity_columns().into_iter().map(|index| values[index].clone()).collect();
     match &table.identity {
-        Identity::Assigned => None,
+        Identity::Assigned | Identity::Copied | Identity::Named(_) => None,
         Identity::Uuid(_) => match parts.first()? {
             Value::Text(text) => Some(identity::from_uuid_column(&table.name, text)),
             other => identity::natural(&table.name, std::slice::from_ref(other)),

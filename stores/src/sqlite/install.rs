@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS saddlebag_writer (
     number INTEGER PRIMARY KEY, node BLOB NOT NULL, epoch INTEGER NOT NULL, UNIQUE (node, epoch));
 CREATE TABLE IF NOT EXISTS saddlebag_tombstone (
     table_number INTEGER NOT NULL, uid BLOB NOT NULL, seq INTEGER NOT NULL,
-    deletion BLOB NOT NULL, state BLOB NOT NULL, old BLOB NOT NULL,
+    deletion BLOB NOT NULL, state BLOB NOT NULL, old BLOB NOT NULL, same_as BLOB,
     PRIMARY KEY (table_number, uid)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS saddlebag_tombstone_seq ON saddlebag_tombstone (seq);
 CREATE TABLE IF NOT EXISTS saddlebag_link (

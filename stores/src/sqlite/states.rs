@@ -127,16 +127,16 @@ pub(super) fn keys(store: &SqliteStore, table: &TrackedTable, uids: &[Uid]) -> R
     Ok(found)
 }
 
-const TOMBSTONE: &str = "uid, deletion, state, old FROM saddlebag_tombstone";
+const TOMBSTONE: &str = "uid, deletion, state, old, same_as FROM saddlebag_tombstone";
 
-type TombstoneBytes = ([u8; 16], Vec<u8>, Vec<u8>, Vec<u8>);
+type TombstoneBytes = ([u8; 16], Vec<u8>, Vec<u8>, Vec<u8>, Option<[u8; 16]>);
 
 fn tombstone_bytes(row: &rusqlite::Row<'_>) -> rusqlite::Result<TombstoneBytes> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
 }
 
 fn decode_tombstone(store: &mut SqliteStore, table: u32, bytes: &TombstoneBytes) -> Result<Tombstone, StoreError> {
-    let (uid, deletion, state, old) = bytes;
+    let (uid, deletion, state, old, same_as) = bytes;
     let deletion = decode(store, deletion)?.row;
     Ok(Tombstone {
         uid: Uid(*uid),
@@ -146,6 +146,7 @@ fn decode_tombstone(store: &mut SqliteStore, table: u32, bytes: &TombstoneBytes)
         source: deletion.source,
         state: decode(store, state)?,
         values: decode_values(old).map_err(|error| damaged("a deleted record", error))?,
+        same_as: same_as.map(Uid),
     })
 }
 
@@ -189,13 +190,14 @@ pub(super) fn save_tombstone(store: &mut SqliteStore, tombstone: &Tombstone) -> 
         base: None,
     });
     let (deletion, state) = (encode(store, &deletion)?, encode(store, &tombstone.state)?);
-    let sql = "INSERT OR REPLACE INTO saddlebag_tombstone (table_number, uid, seq, deletion, state, old) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql = "INSERT OR REPLACE INTO saddlebag_tombstone (table_number, uid, seq, deletion, state, old, same_as) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let failed = |error| engine("writing a deleted record", &error);
     let old = encode_values(&tombstone.values);
     let mut statement = store.connection.prepare_cached(sql).map_err(failed)?;
     let seq = tombstone.seq.0.cast_signed();
-    statement.execute((tombstone.table, tombstone.uid.0, seq, deletion, state, old)).map_err(failed)?;
+    let same_as = tombstone.same_as.map(|uid| uid.0);
+    statement.execute((tombstone.table, tombstone.uid.0, seq, deletion, state, old, same_as)).map_err(failed)?;
     Ok(())
 }
 

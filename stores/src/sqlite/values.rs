@@ -35,7 +35,7 @@ impl rusqlite::ToSql for Parameter<'_> {
             Value::Text(text) => ValueRef::Text(text.as_bytes()),
             Value::RawText(bytes) => ValueRef::Text(bytes),
             Value::Blob(bytes) => ValueRef::Blob(bytes),
-            Value::Reference(uid) => unreachable!("the reference {uid} was not translated"),
+            Value::Reference(uid) | Value::NamedReference(_, uid) => unreachable!("the reference {uid} was not translated"),
             Value::Dangling(key) => unreachable!("the dangling reference {key} was not held"),
         }))
     }
@@ -80,7 +80,7 @@ pub(super) fn dangling(local: &Value) -> Value {
         Value::Real(number) => Value::Dangling(number.to_string()),
         Value::Text(text) | Value::Dangling(text) => Value::Dangling(text.clone()),
         Value::Blob(bytes) | Value::RawText(bytes) => Value::Dangling(String::from_utf8_lossy(bytes).into_owned()),
-        Value::Reference(uid) => Value::Dangling(uid.to_string()),
+        Value::Reference(uid) | Value::NamedReference(_, uid) => Value::Dangling(uid.to_string()),
     }
 }
 
