@@ -82,6 +82,14 @@ pub enum ImportError {
         /// Why.
         reason: String,
     },
+    /// Nothing is held of a record.
+    #[error("nothing is held of the record {uid} of `{table}`")]
+    NotHeld {
+        /// The table.
+        table: String,
+        /// The record.
+        uid: saddlebag_formats::Uid,
+    },
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -120,6 +128,7 @@ impl ImportError {
             Self::OtherEpoch { .. } | Self::TwoWithOneNumber { .. } | Self::NeverMade { .. } => Some(
                 "nothing was changed and this link stands still until a person has looked: keep both databases and all bundles",
             ),
+            Self::NotHeld { .. } => Some("`saddlebag held` shows what is held"),
             Self::Store(error) => Some(error.hint()),
             Self::Damaged { .. } => Some("restore the database from a backup, or ask for help"),
         }

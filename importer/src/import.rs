@@ -200,6 +200,16 @@ impl Importer<'_> {
         Application { store: self.store, tracking: &tracking, setting, ahead_ms, now }.apply(changes)
     }
 
+    /// Tries everything again that is held, of all links.
+    pub(crate) fn apply_all_held(&mut self) -> Result<Tally, ImportError> {
+        let mut sum = Tally::default();
+        for link in self.store.links()? {
+            let changes = Changes::held(self.store, link.id)?;
+            sum += self.apply(&link, &changes, 0)?;
+        }
+        Ok(sum)
+    }
+
     /// What is held of other links may have waited for what this one brought.
     fn retry_others(&mut self, link: &Link) -> Result<(), ImportError> {
         for other in self.store.links()?.into_iter().filter(|other| other.id != link.id) {

@@ -5,6 +5,7 @@
 
 mod apply;
 mod arrival;
+mod decide;
 mod deletions;
 mod error;
 mod holding;

@@ -14,3 +14,13 @@ pub struct Tally {
     /// Changes that had been held and are applied now.
     pub settled: u64,
 }
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.records += other.records;
+        self.conflicts += other.conflicts;
+        self.parked += other.parked;
+        self.quarantined += other.quarantined;
+        self.settled += other.settled;
+    }
+}

@@ -1,7 +1,7 @@
 //! What saddlebag itself remembers in the application's database: links, held changes, conflicts, receipts.
 
 use saddlebag_formats::members::Receipt;
-use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, Seq, TimeMs, Uid};
+use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, Seq, TimeMs, Uid, Value};
 
 /// The setting that holds the deployment's public key, 32 bytes.
 pub const DEPLOYMENT_KEY: &str = "deployment_key";
@@ -120,6 +120,53 @@ pub struct Held {
     pub known: Vec<u8>,
     /// When it was first held.
     pub since: TimeMs,
+}
+
+/// A held change that a person let go, with the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// The link that it came over.
+    pub link: LinkId,
+    /// Its table's name.
+    pub table: String,
+    /// The record.
+    pub uid: Uid,
+    /// Why the person let it go, in words.
+    pub reason: String,
+    /// Why it had been held.
+    pub held_because: String,
+    /// The change in its own encoding.
+    pub change: Vec<u8>,
+    /// When it was let go, by this node's clock.
+    pub at: TimeMs,
+}
+
+/// A true value that cannot stand in its column here, kept beside the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    /// The record.
+    pub uid: Uid,
+    /// The column's id in the tracked table.
+    pub column: u16,
+    /// The value as it came: what is exported, compared and hashed.
+    pub value: Value,
+    /// What stands in the column instead, a value of this database; none where there is no such column.
+    pub shown: Option<Value>,
+    /// Why.
+    pub why: BesideWhy,
+}
+
+/// Why a value stands beside its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BesideWhy {
+    /// The schema here lacks the column.
+    NoColumn,
+    /// It refers to a record that is not here and never comes by itself.
+    NoTarget,
+    /// Another record here has the value, which comes from a counter of each database.
+    Collides,
+    /// The database stored another form of it.
+    OtherForm,
 }
 
 /// What disagreed.

@@ -4,6 +4,7 @@
 //! only from [`Store::begin`] to [`Store::commit`].
 
 mod absorb;
+mod beside;
 mod install;
 mod journal;
 mod ledger;
@@ -27,7 +28,7 @@ use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid};
 
 use crate::error::StoreError;
-use crate::ledger::{Conflict, Held, Link, LinkCounts, StoredReceipt};
+use crate::ledger::{Beside, Conflict, Dropped, Held, Link, LinkCounts, StoredReceipt};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use crate::schema::Schema;
 use crate::store::{AbsorbContext, Access, Store};
@@ -301,6 +302,18 @@ impl Store for SqliteStore {
 
     fn drop_held(&mut self, link: LinkId, table: &str, uid: Uid) -> Result<(), StoreError> {
         ledger_tables::drop_held(&self.connection, link, table, uid)
+    }
+
+    fn add_dropped(&mut self, dropped: &Dropped) -> Result<(), StoreError> {
+        ledger_tables::add_dropped(&self.connection, dropped)
+    }
+
+    fn dropped(&mut self) -> Result<Vec<Dropped>, StoreError> {
+        ledger_tables::dropped(&self.connection)
+    }
+
+    fn beside(&mut self, table: &TrackedTable) -> Result<Vec<Beside>, StoreError> {
+        beside::all(&self.connection, table)
     }
 
     fn add_conflict(&mut self, conflict: &Conflict) -> Result<bool, StoreError> {

@@ -6,7 +6,7 @@ use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Writer};
 
 use crate::error::StoreError;
-use crate::ledger::{Conflict, Held, Link, LinkCounts, PeerRole, StoredReceipt};
+use crate::ledger::{Beside, Conflict, Dropped, Held, Link, LinkCounts, PeerRole, StoredReceipt};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use crate::schema::Schema;
 use crate::tracking::{TrackedTable, Tracking};
@@ -284,6 +284,24 @@ pub trait Store {
     /// # Errors
     /// The engine's.
     fn drop_held(&mut self, link: LinkId, table: &str, uid: Uid) -> Result<(), StoreError>;
+
+    /// Keeps a held change that a person let go.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn add_dropped(&mut self, dropped: &Dropped) -> Result<(), StoreError>;
+
+    /// All held changes that people let go, oldest first.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn dropped(&mut self) -> Result<Vec<Dropped>, StoreError>;
+
+    /// The values that stand beside live records of a table, by record and column.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn beside(&mut self, table: &TrackedTable) -> Result<Vec<Beside>, StoreError>;
 
     /// Keeps both sides of a conflict; says whether it is a new one.
     ///

@@ -39,6 +39,13 @@ CREATE TABLE IF NOT EXISTS saddlebag_link (
 CREATE TABLE IF NOT EXISTS saddlebag_held (
     link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL,
     change BLOB NOT NULL, known BLOB NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (link, table_name, uid)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS saddlebag_dropped (
+    id INTEGER PRIMARY KEY, link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, reason TEXT NOT NULL,
+    held_because TEXT NOT NULL, change BLOB NOT NULL, at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS saddlebag_beside (
+    table_number INTEGER NOT NULL, uid BLOB NOT NULL, column_id INTEGER NOT NULL, value BLOB NOT NULL, shown BLOB,
+    why TEXT NOT NULL, target BLOB, PRIMARY KEY (table_number, uid, column_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS saddlebag_beside_target ON saddlebag_beside (target);
 CREATE TABLE IF NOT EXISTS saddlebag_conflict (
     id INTEGER PRIMARY KEY, link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, column_name TEXT,
     kind TEXT NOT NULL, winner_value BLOB, winner_time INTEGER NOT NULL, winner_writer INTEGER NOT NULL,

@@ -8,7 +8,7 @@ use super::engine;
 use super::values::damaged;
 use super::writers::Writers;
 use crate::error::StoreError;
-use crate::ledger::{Conflict, ConflictKind, ConflictSide, Held, HeldKind, LinkCounts, StoredReceipt};
+use crate::ledger::{Conflict, ConflictKind, ConflictSide, Dropped, Held, HeldKind, LinkCounts, StoredReceipt};
 
 fn read_failed(error: rusqlite::Error) -> StoreError {
     engine("reading saddlebag's records", &error)
@@ -58,6 +58,32 @@ pub(super) fn drop_held(connection: &Connection, link: LinkId, table: &str, uid:
     let mut statement = connection.prepare_cached(sql).map_err(write_failed)?;
     statement.execute(params![link.0, table, uid.0]).map_err(write_failed)?;
     Ok(())
+}
+
+pub(super) fn add_dropped(connection: &Connection, dropped: &Dropped) -> Result<(), StoreError> {
+    let sql = "INSERT INTO saddlebag_dropped (link, table_name, uid, reason, held_because, change, at) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let Dropped { link, table, uid, reason, held_because, change, at } = dropped;
+    let parameters = params![link.0, table, uid.0, reason, held_because, change, at.0];
+    connection.prepare_cached(sql).and_then(|mut statement| statement.execute(parameters)).map_err(write_failed)?;
+    Ok(())
+}
+
+pub(super) fn dropped(connection: &Connection) -> Result<Vec<Dropped>, StoreError> {
+    let sql = "SELECT link, table_name, uid, reason, held_because, change, at FROM saddlebag_dropped ORDER BY id";
+    let mut statement = connection.prepare_cached(sql).map_err(read_failed)?;
+    let rows = statement.query_map([], |row| {
+        Ok(Dropped {
+            link: LinkId(row.get(0)?),
+            table: row.get(1)?,
+            uid: Uid(row.get(2)?),
+            reason: row.get(3)?,
+            held_because: row.get(4)?,
+            change: row.get(5)?,
+            at: TimeMs(row.get(6)?),
+        })
+    });
+    rows.map_err(read_failed)?.collect::<rusqlite::Result<_>>().map_err(read_failed)
 }
 
 fn kind_name(kind: ConflictKind) -> &'static str {
