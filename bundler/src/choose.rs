@@ -1,4 +1,8 @@
-//! Who gets what: the part of this node's feed that a neighbour lacks.
+//! Who gets what: the part of this node's feed that a neighbour lacks, in pieces.
+//!
+//! Invariant: however much it lacks, the records of one piece are held at a time.
+
+use std::ops::ControlFlow;
 
 use saddlebag_formats::{
     Action, ColumnChange, ColumnDescription, LinkId, RecordChange, SeenVersions, Seq, TableChanges, TableDescription,
@@ -6,10 +10,16 @@ use saddlebag_formats::{
 use saddlebag_stores::config::Direction;
 use saddlebag_stores::ledger::{Link, PeerRole};
 use saddlebag_stores::record::{Record, Tombstone};
-use saddlebag_stores::tracking::{TrackedTable, Tracking};
+use saddlebag_stores::tracking::{TrackedColumn, TrackedTable, Tracking};
 use saddlebag_stores::{Store, StoreError};
 
-/// The changes of all tables in `(after, upto]` that `link` lacks.
+/// Records in one piece.
+const PIECE: usize = 5_000;
+/// Records in one piece where the first that is lacking says enough.
+const FIRST_PIECE: usize = 200;
+
+/// The changes in `(after, upto]` that `link` lacks, until `each` has seen all or breaks off: what is written, parents
+/// first, then what is deleted, children first; of each table in the order of the feed.
 ///
 /// A record with a column in that stretch is there with all its columns after `after`, those after `upto` too: so a
 /// new record is whole in the first bundle that names it, and whoever has applied a feed up to a position has every
@@ -17,33 +27,104 @@ use saddlebag_stores::{Store, StoreError};
 pub(crate) fn changes(
     store: &mut dyn Store,
     link: &Link,
-    after: Seq,
-    upto: Seq,
-) -> Result<Vec<TableChanges>, StoreError> {
-    let tracking = store.tracking().clone();
-    let mut all = Vec::new();
-    for table in tracking.tables.iter().filter(|table| travels(table.direction, link.role)) {
-        let choice = Choice { table, link: link.id, up: link.role == PeerRole::Central, after, upto };
-        let mut records = Vec::new();
-        records.extend(store.feed(table, after, upto)?.iter().filter_map(|record| choice.write(record)));
-        records.extend(store.deleted(table, after, upto)?.iter().filter_map(|tombstone| choice.deletion(tombstone)));
-        if !records.is_empty() {
-            records.sort_by_key(place);
-            all.push(TableChanges { table: describe(table, &tracking), records });
-        }
-    }
-    Ok(all)
+    (after, upto): (Seq, Seq),
+    each: &mut dyn FnMut(TableChanges) -> ControlFlow<()>,
+) -> Result<(), StoreError> {
+    in_pieces(store, link, (after, upto), PIECE, each).map(drop)
+}
+
+/// Whether `link` lacks anything of what changed in `(after, upto]`.
+pub(crate) fn lacks(store: &mut dyn Store, link: &Link, (after, upto): (Seq, Seq)) -> Result<bool, StoreError> {
+    Ok(in_pieces(store, link, (after, upto), FIRST_PIECE, &mut |_| ControlFlow::Break(()))?.is_break())
 }
 
 /// How many records changed in `(after, upto]` that `link` lacks.
 ///
 /// # Errors
 /// The database's.
-pub fn lacking(store: &mut dyn Store, link: &Link, after: Seq, upto: Seq) -> Result<u64, StoreError> {
-    if after >= upto {
-        return Ok(0);
+pub(crate) fn lacking(store: &mut dyn Store, link: &Link, after: Seq, upto: Seq) -> Result<u64, StoreError> {
+    let mut count = 0;
+    changes(store, link, (after, upto), &mut |table| {
+        count += table.records.len() as u64;
+        ControlFlow::Continue(())
+    })?;
+    Ok(count)
+}
+
+/// What a link's other end has not acknowledged, in records. One that changed before and after counts for both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unacknowledged {
+    /// In bundles that were made for it.
+    pub sent: u64,
+    /// In no bundle yet.
+    pub unsent: u64,
+}
+
+/// Counts what `link` lacks in `(acknowledged, upto]`, of which bundles cover the part up to `covered`.
+///
+/// # Errors
+/// The database's.
+pub fn unacknowledged(
+    store: &mut dyn Store,
+    link: &Link,
+    (acknowledged, covered, upto): (Seq, Seq, Seq),
+) -> Result<Unacknowledged, StoreError> {
+    let mut counts = Unacknowledged::default();
+    changes(store, link, (acknowledged, upto), &mut |table| {
+        table.records.iter().for_each(|record| counts.add(record, covered));
+        ControlFlow::Continue(())
+    })?;
+    Ok(counts)
+}
+
+impl Unacknowledged {
+    fn add(&mut self, record: &RecordChange, covered: Seq) {
+        let (sent, unsent) = match &record.action {
+            Action::Write { columns, .. } => {
+                let is_unsent = |column: &ColumnChange| column.seq > covered;
+                (!columns.iter().all(is_unsent), columns.iter().any(is_unsent))
+            }
+            Action::Delete { seq, .. } => (*seq <= covered, *seq > covered),
+        };
+        self.sent += u64::from(sent);
+        self.unsent += u64::from(unsent);
     }
-    Ok(changes(store, link, after, upto)?.iter().map(|table| table.records.len() as u64).sum())
+}
+
+/// Gives what is lacking, in pieces that are not empty; says whether it was broken off.
+fn in_pieces(
+    store: &mut dyn Store,
+    link: &Link,
+    (after, upto): (Seq, Seq),
+    piece: usize,
+    each: &mut dyn FnMut(TableChanges) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, StoreError> {
+    let mut flow = ControlFlow::Continue(());
+    if after >= upto {
+        return Ok(flow);
+    }
+    let tracking = store.tracking().clone();
+    let tables: Vec<_> = tracking.tables.iter().filter(|table| travels(table.direction, link.role)).collect();
+    let choices: Vec<_> = tables.iter().map(|table| Choice::new(table, &tracking, link, after, upto)).collect();
+    for choice in &choices {
+        store.feed_each(choice.table, after, upto, piece, &mut |records| {
+            flow = choice.give(records.into_iter().filter_map(|record| choice.write(record)), each);
+            Ok(flow)
+        })?;
+        if flow.is_break() {
+            return Ok(flow);
+        }
+    }
+    for choice in choices.iter().rev() {
+        store.deleted_each(choice.table, after, upto, piece, &mut |tombstones| {
+            flow = choice.give(tombstones.iter().filter_map(|tombstone| choice.deletion(tombstone)), each);
+            Ok(flow)
+        })?;
+        if flow.is_break() {
+            return Ok(flow);
+        }
+    }
+    Ok(flow)
 }
 
 /// Whether a table's changes go to a neighbour of this role.
@@ -56,19 +137,13 @@ fn travels(direction: Direction, peer: PeerRole) -> bool {
     }
 }
 
-/// A record's place in the feed.
-pub(crate) fn place(change: &RecordChange) -> Seq {
-    match &change.action {
-        Action::Write { columns, .. } => columns.iter().map(|column| column.seq).max().unwrap_or_default(),
-        Action::Delete { seq, .. } => *seq,
-    }
-}
-
 fn describe(table: &TrackedTable, tracking: &Tracking) -> TableDescription {
-    let target = |number: Option<u32>| number.and_then(|number| tracking.by_number(number)).map(|t| t.name.clone());
-    let column = |column: &saddlebag_stores::tracking::TrackedColumn| ColumnDescription {
+    let known = |column: &TrackedColumn| Some(tracking.by_number(column.reference?)?.name.clone());
+    // What a column refers to that this schema lacks is known from where it came.
+    let elsewhere = |column: &TrackedColumn| column.absent.as_ref()?.references.clone();
+    let column = |column: &TrackedColumn| ColumnDescription {
         name: column.name.clone(),
-        references: target(column.reference),
+        references: known(column).or_else(|| elsewhere(column)),
     };
     TableDescription {
         name: table.name.clone(),
@@ -79,6 +154,7 @@ fn describe(table: &TrackedTable, tracking: &Tracking) -> TableDescription {
 
 struct Choice<'a> {
     table: &'a TrackedTable,
+    description: TableDescription,
     link: LinkId,
     /// Whether the receiver is this node's central, which merges and needs to know what a change was based on.
     up: bool,
@@ -86,20 +162,37 @@ struct Choice<'a> {
     upto: Seq,
 }
 
-impl Choice<'_> {
+impl<'a> Choice<'a> {
+    fn new(table: &'a TrackedTable, tracking: &Tracking, link: &Link, after: Seq, upto: Seq) -> Self {
+        let description = describe(table, tracking);
+        Self { table, description, link: link.id, up: link.role == PeerRole::Central, after, upto }
+    }
+
+    fn give(
+        &self,
+        records: impl Iterator<Item = RecordChange>,
+        each: &mut dyn FnMut(TableChanges) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let records: Vec<RecordChange> = records.collect();
+        if records.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        each(TableChanges { table: self.description.clone(), records })
+    }
+
     /// The columns of a record that the receiver lacks; none if it lacks nothing.
     ///
     /// "A column is withheld only from the link it came over, and only while it is still that version."
-    fn write(&self, record: &Record) -> Option<RecordChange> {
-        let mut columns = Vec::new();
-        for ((column, value), index) in self.table.columns.iter().zip(&record.values).zip(0..) {
+    fn write(&self, record: Record) -> Option<RecordChange> {
+        let mut columns = Vec::with_capacity(self.table.columns.len());
+        for ((column, value), index) in self.table.columns.iter().zip(record.values).zip(0..) {
             let state = record.state.of(column.id);
-            if state.seq <= self.after || state.source == Some(self.link) {
+            if state.seq <= self.after || state.source == Some(self.link) || record.unknown.contains(&column.id) {
                 continue;
             }
             columns.push(ColumnChange {
                 column: index,
-                value: value.clone(),
+                value,
                 version: state.version,
                 base: state.base.filter(|_| self.up),
                 seq: state.seq,
@@ -109,7 +202,7 @@ impl Choice<'_> {
         if columns.iter().all(|column| column.seq > self.upto) {
             return None;
         }
-        let whole = columns.len() == self.table.columns.len();
+        let whole = columns.len() + record.unknown.len() == self.table.columns.len();
         Some(RecordChange { uid: record.uid, action: Action::Write { whole, columns } })
     }
 

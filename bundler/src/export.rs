@@ -3,14 +3,18 @@
 //! Order of what must survive a power cut: the link's record of the bundle in the database, the high-water mark,
 //! the file. A cut in between leaves a number that no bundle has, which says nothing to anybody: the next export
 //! finds the outbox without it and makes the next one. A number is never given twice.
+//!
+//! A long stretch of the feed becomes several bundles, each of a snapshot of its own: nothing but the bundle that is
+//! being made is held. What the application changes in between takes a later place in the feed.
 
+use std::io::Read as _;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use saddlebag_formats::ambient::{Clock, Entropy};
 use saddlebag_formats::file_name::file_name;
 use saddlebag_formats::header::{Acknowledgement, BundleHeader};
-use saddlebag_formats::members::Receipt;
-use saddlebag_formats::{BundleNumber, LinkId, Seq, TableChanges};
+use saddlebag_formats::{BundleNumber, LinkId, Seq};
 use saddlebag_keys::card::{Card, CardDeployment, CardError};
 use saddlebag_keys::files;
 use saddlebag_keys::node_keys::NodeKeys;
@@ -23,8 +27,9 @@ use saddlebag_stores::{Access, Store, StoreError};
 use crate::choose;
 use crate::health::health;
 use crate::high_water::{HighWater, HighWaterError};
-use crate::make::{self, Contents};
+use crate::make::{Bundle, BundleWriter, Contents, MakeError};
 use crate::outbox::{self, OutboxBundle, OutboxError};
+use crate::parts::{Part, Parts};
 
 /// How often the application may slip an edit in between absorb and the snapshot before we keep it out.
 const SNAPSHOT_TRIES: u32 = 5;
@@ -133,46 +138,73 @@ impl ExportError {
     }
 }
 
-/// A stretch of the feed and what changed there.
-type Part = (Seq, Seq, Vec<TableChanges>);
-
-/// What is to be said to a neighbour, as one snapshot of the database.
+/// What is to be said to a neighbour beside changes, in one snapshot of the database.
 struct Snapshot {
     link: Link,
     peer: Peer,
+    /// What the neighbour has acknowledged.
     after: Seq,
-    parts: Vec<Part>,
-    receipts: Vec<Receipt>,
-    new_receipts: bool,
+    upto: Seq,
     nodes_known: u64,
     nodes: Option<Vec<u8>>,
+}
+
+/// A bundle whose changes have been read, and the snapshot that they were read in.
+struct Draft {
+    snapshot: Snapshot,
+    part: Part,
+    made: Result<BundleWriter, MakeError>,
+}
+
+/// What a look at the database came to.
+enum Look {
+    /// There is nothing to say that these do not say.
+    NoNews(Vec<OutboxBundle>),
+    Draft(Box<Draft>),
 }
 
 impl Exporter<'_> {
     /// Brings the outbox for one neighbour up to date.
     ///
     /// # Errors
-    /// [`ExportError`]; then nothing was published.
+    /// [`ExportError`]; then what lay in the outbox is still there.
     pub fn export(&mut self, link: LinkId, dry_run: bool) -> Result<Exported, ExportError> {
-        let now = self.clock.now();
-        let opened = if dry_run { self.absorb_for_a_look() } else { self.absorb_and_open_snapshot() };
-        let snapshot = opened.map_err(ExportError::from).and_then(|()| self.read_snapshot(link));
-        let ended = if dry_run || snapshot.is_err() { self.store.rollback() } else { self.store.commit() };
-        let snapshot = snapshot?;
-        ended?;
-        let folder = self.outbox.join(snapshot.link.name.as_str());
-        let standing = self.standing(&snapshot.link, &folder)?;
-        if !self.has_news(&snapshot, &standing) {
-            let result = if standing.is_empty() { ExportResult::Nothing } else { ExportResult::Unchanged };
-            return Ok(Exported { result, bundles: standing });
-        }
         if dry_run {
-            return Ok(Exported { result: ExportResult::Written, bundles: self.announce(&snapshot, now) });
+            let planned = self.absorb_for_a_look().map_err(ExportError::from).and_then(|()| self.plan(link));
+            let ended = self.store.rollback();
+            let planned = planned?;
+            return ended.map(|()| planned).map_err(ExportError::from);
         }
-        files::create_private_folders(&folder).map_err(OutboxError::from)?;
-        let bundles = self.make_all(snapshot, &folder)?;
-        outbox::remove_others(&folder, &bundles)?;
-        Ok(Exported { result: ExportResult::Written, bundles })
+        let (mut parts, mut bundles) = (Parts::new(self.records_per_bundle), Vec::new());
+        loop {
+            let Draft { snapshot, part, made } = match self.in_snapshot(|this| this.look(link, &mut parts))? {
+                Look::NoNews(standing) => return Ok(without_news(standing)),
+                Look::Draft(draft) => *draft,
+            };
+            let folder = self.outbox.join(snapshot.link.name.as_str());
+            files::create_private_folders(&folder).map_err(OutboxError::from)?;
+            let peer = snapshot.link.name.clone();
+            match made.and_then(|writer| Ok((writer.records(), writer.finish(self.keys)?))) {
+                Ok((records, bundle)) => {
+                    bundles.push(self.publish(snapshot, &part, &folder, bundle, records)?);
+                    if part.is_last {
+                        outbox::remove_others(&folder, &bundles)?;
+                        return Ok(Exported { result: ExportResult::Written, bundles });
+                    }
+                    parts.go_on(&part);
+                }
+                Err(error) if error.is_too_much() && parts.narrow(&part) => {}
+                Err(error) => return Err(ExportError::Make { peer, reason: error.in_words() }),
+            }
+        }
+    }
+
+    /// Reads in a snapshot in which everything is absorbed.
+    fn in_snapshot<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, ExportError>) -> Result<T, ExportError> {
+        let read = self.absorb_and_open_snapshot().map_err(ExportError::from).and_then(|()| read(self));
+        let ended = if read.is_err() { self.store.rollback() } else { self.store.commit() };
+        let read = read?;
+        ended.map(|()| read).map_err(ExportError::from)
     }
 
     /// Absorbs in a transaction that is undone once the snapshot has been read.
@@ -199,45 +231,89 @@ impl Exporter<'_> {
         absorb(self.store, self.me.writer(), self.entropy).map(drop)
     }
 
-    fn read_snapshot(&mut self, id: LinkId) -> Result<Snapshot, ExportError> {
+    fn snapshot(&mut self, id: LinkId) -> Result<Snapshot, ExportError> {
         let links = self.store.links()?;
         let link = links.into_iter().find(|link| link.id == id).ok_or(ExportError::NoLink { link: id })?;
         let card = Card::parse(&link.card).map_err(|source| ExportError::Card { peer: link.name.clone(), source })?;
-        let after = link.acknowledged_upto(self.me.epoch);
-        let upto = self.store.last_seq()?;
-        let parts = self.read_parts(&link, after, upto)?;
-        let receipts = self.store.receipts_to_send(id)?.into_iter().map(|stored| stored.receipt).collect();
         let (nodes_known, nodes) = self.nodes(&link)?;
-        Ok(Snapshot {
-            peer: Peer::from(&card),
-            after,
-            parts,
-            receipts,
-            new_receipts: self.store.has_new_receipts(id)?,
-            nodes_known,
-            nodes,
-            link,
-        })
+        let (after, upto) = (link.acknowledged_upto(self.me.epoch), self.store.last_seq()?);
+        Ok(Snapshot { peer: Peer::from(&card), after, upto, nodes_known, nodes, link })
     }
 
-    /// The changes in `(after, upto]`, in stretches of so many records; a stretch in which the link lacks nothing is
-    /// part of the next.
-    fn read_parts(&mut self, link: &Link, after: Seq, upto: Seq) -> Result<Vec<Part>, StoreError> {
-        let (mut parts, mut begin, mut from) = (Vec::new(), after, after);
-        while let Some(cut) = self.store.feed_cut(from, self.records_per_bundle as u64)? {
-            let changes = choose::changes(self.store, link, from, cut)?;
-            if !changes.is_empty() {
-                parts.push((begin, cut, changes));
-                begin = cut;
+    /// Reads the next part, if there is anything to say at all.
+    fn look(&mut self, id: LinkId, parts: &mut Parts) -> Result<Look, ExportError> {
+        let snapshot = self.snapshot(id)?;
+        let begin = match parts.begin() {
+            Some(begin) => begin,
+            None => {
+                let standing = self.standing(&snapshot)?;
+                if !self.has_news(&snapshot, &standing)? {
+                    return Ok(Look::NoNews(standing));
+                }
+                snapshot.after
             }
-            from = cut;
+        };
+        let part = parts.next(self.store, &snapshot.link, begin, snapshot.upto)?;
+        let made = self.read(&snapshot, &part)?;
+        Ok(Look::Draft(Box::new(Draft { snapshot, part, made })))
+    }
+
+    /// Reads the changes of a part into a new bundle.
+    fn read(&mut self, snapshot: &Snapshot, part: &Part) -> Result<Result<BundleWriter, MakeError>, ExportError> {
+        let (link, created) = (&snapshot.link, self.clock.now());
+        // What is said once is said in the last part: it comes to effect when all of the feed has.
+        let receipts = if part.is_last { self.store.receipts_to_send(link.id)? } else { Vec::new() };
+        let contents = Contents {
+            number: next_number(link, self.me.epoch),
+            after: part.after,
+            upto: part.upto,
+            ack: acknowledgement(link),
+            created,
+            nodes_known: snapshot.nodes_known,
+            nodes: snapshot.nodes.clone(),
+            health: health(self.store, link, self.outbox, snapshot.after, created)?,
+            receipts: receipts.into_iter().map(|stored| stored.receipt).collect(),
+        };
+        let begun = BundleWriter::new(self.me, self.keys, &snapshot.peer, contents, self.entropy);
+        let mut writer = match begun {
+            Ok(writer) => writer,
+            // Fewer records would not help.
+            Err(error) => {
+                return Err(ExportError::Make { peer: link.name.clone(), reason: error.in_words() });
+            }
+        };
+        let mut failure = None;
+        choose::changes(self.store, link, part.holds, &mut |table| match writer.add(table) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        Ok(failure.map_or(Ok(writer), Err))
+    }
+
+    /// What an export would do.
+    fn plan(&mut self, id: LinkId) -> Result<Exported, ExportError> {
+        let snapshot = self.snapshot(id)?;
+        let standing = self.standing(&snapshot)?;
+        if !self.has_news(&snapshot, &standing)? {
+            return Ok(without_news(standing));
         }
-        let changes = choose::changes(self.store, link, from, upto)?;
-        match parts.last_mut() {
-            Some((_, end, _)) if changes.is_empty() => *end = upto,
-            _ => parts.push((begin, upto, changes)),
+        let (mut parts, mut bundles) = (Parts::new(self.records_per_bundle), Vec::new());
+        let mut number = next_number(&snapshot.link, self.me.epoch);
+        loop {
+            let begin = parts.begin().unwrap_or(snapshot.after);
+            let part = parts.next(self.store, &snapshot.link, begin, snapshot.upto)?;
+            let (from, upto) = part.holds;
+            let records = choose::lacking(self.store, &snapshot.link, from, upto)?;
+            bundles.push(self.announce(&snapshot, &part, number, records));
+            if part.is_last {
+                return Ok(Exported { result: ExportResult::Written, bundles });
+            }
+            parts.go_on(&part);
+            number = BundleNumber(number.0 + 1);
         }
-        Ok(parts)
     }
 
     /// The number of the list of nodes here, and the list itself for a satellite that holds an older one.
@@ -253,105 +329,78 @@ impl Exporter<'_> {
     }
 
     /// The bundles that were made before and are not acknowledged; none if they are not all there.
-    fn standing(&self, link: &Link, folder: &Path) -> Result<Vec<OutboxBundle>, OutboxError> {
+    fn standing(&self, snapshot: &Snapshot) -> Result<Vec<OutboxBundle>, OutboxError> {
+        let link = &snapshot.link;
         let Some(sent) = link.sent else { return Ok(Vec::new()) };
         let acknowledged = link.acknowledged.filter(|position| position.epoch == sent.epoch);
         if acknowledged.is_some_and(|position| position.number >= sent.number) {
             return Ok(Vec::new());
         }
-        let bundles: Vec<_> = outbox::list(folder)?
+        let bundles: Vec<_> = outbox::list(&self.outbox.join(link.name.as_str()))?
             .into_iter()
             .filter(|bundle| acknowledged.is_none_or(|position| bundle.header.number > position.number))
             .collect();
         let is_whole = bundles.last().is_some_and(|last| last.header.id == sent.id)
-            && bundles.first().is_some_and(|first| first.header.after <= link.acknowledged_upto(self.me.epoch));
+            && bundles.first().is_some_and(|first| first.header.after <= snapshot.after);
         Ok(if is_whole { bundles } else { Vec::new() })
     }
 
     /// Whether there is something to say that the standing bundles do not say.
-    fn has_news(&self, snapshot: &Snapshot, standing: &[OutboxBundle]) -> bool {
-        let changes = snapshot.parts.iter().flat_map(|(_, _, changes)| changes).flat_map(|table| &table.records);
+    fn has_news(&mut self, snapshot: &Snapshot, standing: &[OutboxBundle]) -> Result<bool, StoreError> {
+        let link = &snapshot.link;
         let Some(last) = standing.last() else {
-            return changes.count() > 0
-                || !snapshot.receipts.is_empty()
-                || snapshot.nodes.is_some()
-                || snapshot.link.owes_acknowledgement;
+            return Ok(snapshot.nodes.is_some()
+                || link.owes_acknowledgement
+                || choose::lacks(self.store, link, (snapshot.after, snapshot.upto))?
+                || !self.store.receipts_to_send(link.id)?.is_empty());
         };
-        let covered = last.header.upto;
-        let acknowledges_less =
-            last.header.ack != acknowledgement(&snapshot.link) && snapshot.link.owes_acknowledgement;
-        changes.map(choose::place).any(|place| place > covered) || snapshot.new_receipts || acknowledges_less
+        let acknowledges_less = last.header.ack != acknowledgement(link) && link.owes_acknowledgement;
+        Ok(acknowledges_less
+            || self.store.has_new_receipts(link.id)?
+            || choose::lacks(self.store, link, (snapshot.after.max(last.header.upto), snapshot.upto))?)
     }
 
     /// What would be made.
-    fn announce(&self, snapshot: &Snapshot, now: saddlebag_formats::TimeMs) -> Vec<OutboxBundle> {
-        let first = next_number(&snapshot.link, self.me.epoch);
-        let part = |((after, upto, changes), number): (&Part, u64)| OutboxBundle {
-            path: std::path::PathBuf::new(),
-            header: BundleHeader {
-                deployment: self.me.deployment,
-                id: saddlebag_formats::BundleId([0; 16]),
-                from: self.me.id,
-                key: self.keys.signing.key_id(),
-                to: snapshot.peer.id,
-                epoch: self.me.epoch,
-                number: BundleNumber(number),
-                after: *after,
-                upto: *upto,
-                ack: acknowledgement(&snapshot.link),
-                created: now,
-                payload: saddlebag_formats::payload_binding::PayloadBinding::of(&[]),
-            },
-            records: make::count(changes) as u64,
-            bytes: 0,
+    fn announce(&self, snapshot: &Snapshot, part: &Part, number: BundleNumber, records: u64) -> OutboxBundle {
+        let header = BundleHeader {
+            deployment: self.me.deployment,
+            id: saddlebag_formats::BundleId([0; 16]),
+            from: self.me.id,
+            key: self.keys.signing.key_id(),
+            to: snapshot.peer.id,
+            epoch: self.me.epoch,
+            number,
+            after: part.after,
+            upto: part.upto,
+            ack: acknowledgement(&snapshot.link),
+            created: self.clock.now(),
+            payload: saddlebag_formats::payload_binding::PayloadBinding::of(&[]),
         };
-        snapshot.parts.iter().zip(first.0..).map(part).collect()
+        OutboxBundle { path: std::path::PathBuf::new(), header, records, bytes: 0 }
     }
 
-    fn make_all(&mut self, mut snapshot: Snapshot, folder: &Path) -> Result<Vec<OutboxBundle>, ExportError> {
-        let mut bundles = Vec::new();
-        let last = snapshot.parts.len() - 1;
-        let last_number = BundleNumber(next_number(&snapshot.link, self.me.epoch).0 + last as u64);
-        for (index, (after, upto, changes)) in std::mem::take(&mut snapshot.parts).into_iter().enumerate() {
-            // What is said once is said in the last part: it comes to effect when all of the feed has.
-            let receipts = if index == last { std::mem::take(&mut snapshot.receipts) } else { Vec::new() };
-            bundles.push(self.make_one(&mut snapshot, folder, (after, upto), changes, (receipts, last_number))?);
-        }
-        Ok(bundles)
-    }
-
-    fn make_one(
+    /// Notes that a bundle exists, and lets it appear.
+    fn publish(
         &mut self,
-        snapshot: &mut Snapshot,
+        snapshot: Snapshot,
+        part: &Part,
         folder: &Path,
-        (after, upto): (Seq, Seq),
-        changes: Vec<TableChanges>,
-        (receipts, carried_by): (Vec<Receipt>, BundleNumber),
+        bundle: Bundle,
+        records: u64,
     ) -> Result<OutboxBundle, ExportError> {
-        let created = self.clock.now();
-        let records = make::count(&changes) as u64;
-        let link = &mut snapshot.link;
-        let contents = Contents {
-            number: next_number(link, self.me.epoch),
-            after,
-            upto,
-            ack: acknowledgement(link),
-            created,
-            nodes_known: snapshot.nodes_known,
-            nodes: snapshot.nodes.clone(),
-            health: health(self.store, link, self.outbox, snapshot.after, created)?,
-            receipts,
-            changes,
-        };
-        let made = make::bundle(self.me, self.keys, &snapshot.peer, contents, self.entropy);
-        let (header, bytes) =
-            made.map_err(|error| ExportError::Make { peer: link.name.clone(), reason: error.to_string() })?;
+        let Bundle { header, head, payload } = bundle;
+        let Snapshot { mut link, peer, .. } = snapshot;
         link.sent = Some(Position { epoch: header.epoch, number: header.number, id: header.id, upto: header.upto });
         link.owes_acknowledgement = false;
-        let name = file_name(&self.me.name, &snapshot.peer.name, header.number, header.created, header.id);
-        self.record(link, &header, carried_by)?;
-        let path = files::publish(folder, &name, &bytes).map_err(OutboxError::from)?;
-        Ok(OutboxBundle { path, header, records, bytes: bytes.len() as u64 })
+        // Receipts come with the last part, which is none of those before: an acknowledgement of one of these must
+        // not let go of them.
+        let carried_by = if part.is_last { header.number } else { BundleNumber(header.number.0 + 1) };
+        self.record(&link, &header, carried_by)?;
+        let name = file_name(&self.me.name, &peer.name, header.number, header.created, header.id);
+        let bytes = (head.len() + payload.len()) as u64;
+        let source = head.as_slice().chain(payload.as_slice());
+        let path = files::publish_from(folder, &name, source).map_err(OutboxError::from)?;
+        Ok(OutboxBundle { path, header, records, bytes })
     }
 
     /// Notes in the database and beside it that this bundle exists, and which one of its set carries the receipts.
@@ -372,6 +421,11 @@ impl Exporter<'_> {
         mark.write(self.high_water)?;
         Ok(())
     }
+}
+
+fn without_news(standing: Vec<OutboxBundle>) -> Exported {
+    let result = if standing.is_empty() { ExportResult::Nothing } else { ExportResult::Unchanged };
+    Exported { result, bundles: standing }
 }
 
 /// The number of the next bundle on a link.

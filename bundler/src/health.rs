@@ -5,7 +5,7 @@ use std::path::Path;
 use saddlebag_formats::members::Health;
 use saddlebag_formats::{Seq, TimeMs};
 use saddlebag_stores::ledger::Link;
-use saddlebag_stores::{Store, StoreError};
+use saddlebag_stores::{Store, StoreError, restored};
 
 /// This node's health, as it tells the other end of `link`.
 ///
@@ -26,9 +26,21 @@ pub fn health(
         parked: counts.parked,
         quarantined: counts.quarantined,
         conflicts: counts.conflicts,
-        triggers_missing: store.missing_triggers()?,
+        triggers_missing: tables_without_triggers(store, now)?,
         free_bytes: free_bytes(outbox),
     })
+}
+
+/// Tables whose triggers are missing, or had to be made again of late: absorb makes them again before anything is told.
+fn tables_without_triggers(store: &mut dyn Store, now: TimeMs) -> Result<Vec<String>, StoreError> {
+    let missing = store.missing_triggers()?;
+    let mut tables = restored::tables_of(store, &missing);
+    let since = TimeMs(now.0.saturating_sub(restored::TOLD_FOR_MS));
+    let again = restored::since(store, since)?;
+    tables.extend(again.into_iter().map(|restored| restored.table));
+    tables.sort_unstable();
+    tables.dedup();
+    Ok(tables)
 }
 
 /// Free space where the outbox lies, in bytes; none if the system does not tell.

@@ -9,8 +9,9 @@ mod health;
 pub mod high_water;
 mod make;
 mod outbox;
+mod parts;
 
-pub use choose::lacking;
+pub use choose::{Unacknowledged, unacknowledged};
 pub use export::{ExportError, ExportResult, Exported, Exporter};
 pub use health::health;
 pub use high_water::{HighWater, HighWaterError};

@@ -1,23 +1,21 @@
-//! One bundle's bytes: members, packed, sealed, signed.
+//! One bundle's bytes: members, packed and sealed as they come, then signed.
 
 use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::envelope::{signature_line, signed_lines};
 use saddlebag_formats::header::{Acknowledgement, BundleHeader};
 use saddlebag_formats::members::{Binding, Health, Receipt};
-use saddlebag_formats::payload::{self, Payload, PayloadError};
+use saddlebag_formats::payload::{Levels, PayloadError, PayloadWriter};
 use saddlebag_formats::payload_binding::PayloadBinding;
-use saddlebag_formats::{BundleId, BundleNumber, Seq, TableChanges, TimeMs};
+use saddlebag_formats::{BundleId, BundleNumber, Seq, TableChanges, TimeMs, limits};
 use saddlebag_keys::node_keys::NodeKeys;
-use saddlebag_keys::sealing::{self, SealError};
+use saddlebag_keys::sealing::{SealError, Sealer};
 use saddlebag_keys::this_node::ThisNode;
 use saddlebag_keys::trust::Peer;
 
-/// Above this many records zstd works at its quick level: "zstd-19 139 k rows/s: for small bundles only".
-const SMALL_BUNDLE_RECORDS: usize = 20_000;
-const LEVEL_SMALL: i32 = 19;
-const LEVEL_LARGE: i32 = 3;
+/// "zstd-3 costs nothing (17 M rows/s), zstd-19 139 k rows/s: for small bundles only".
+const LEVELS: Levels = Levels { small: 19, large: 3 };
 
-/// What one bundle is to say.
+/// What one bundle is to say, but its changes.
 pub(crate) struct Contents {
     pub(crate) number: BundleNumber,
     pub(crate) after: Seq,
@@ -28,7 +26,6 @@ pub(crate) struct Contents {
     pub(crate) nodes: Option<Vec<u8>>,
     pub(crate) health: Health,
     pub(crate) receipts: Vec<Receipt>,
-    pub(crate) changes: Vec<TableChanges>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -37,55 +34,105 @@ pub(crate) enum MakeError {
     Payload(#[from] PayloadError),
     #[error(transparent)]
     Seal(#[from] SealError),
+    #[error("its payload has {bytes} bytes, more than the {} that a bundle holds", limits::PAYLOAD_BYTES_MAX)]
+    Large { bytes: u64 },
 }
 
-/// How many records are in these changes.
-pub(crate) fn count(changes: &[TableChanges]) -> usize {
-    changes.iter().map(|table| table.records.len()).sum()
+impl MakeError {
+    /// Whether a bundle with fewer records could be made.
+    pub(crate) fn is_too_much(&self) -> bool {
+        matches!(self, Self::Payload(PayloadError::TooMany { .. } | PayloadError::Unpacked { .. }) | Self::Large { .. })
+    }
+
+    /// In words, with what caused it.
+    pub(crate) fn in_words(&self) -> String {
+        let mut words = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            words.push_str(": ");
+            words.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        words
+    }
 }
 
-/// The bytes of a bundle, and its header.
-pub(crate) fn bundle(
-    me: &ThisNode,
-    keys: &NodeKeys,
-    peer: &Peer,
-    contents: Contents,
-    entropy: &mut dyn Entropy,
-) -> Result<(BundleHeader, Vec<u8>), MakeError> {
-    let id = BundleId(entropy.uuid_v4());
-    let level = if count(&contents.changes) <= SMALL_BUNDLE_RECORDS { LEVEL_SMALL } else { LEVEL_LARGE };
-    let Contents { number, after, upto, ack, created, nodes_known, nodes, health, receipts, changes } = contents;
-    let binding = Binding {
-        deployment: me.deployment,
-        id,
-        from: me.id,
-        to: peer.id,
-        epoch: me.epoch,
-        number,
-        after,
-        upto,
-        nodes_known,
-        nodes,
-    };
-    let plain = payload::pack(&Payload { binding, health, receipts, changes }, level)?;
-    let sealed = sealing::seal(&plain, std::slice::from_ref(&peer.sealing))?;
-    let header = BundleHeader {
-        deployment: me.deployment,
-        id,
-        from: me.id,
-        key: keys.signing.key_id(),
-        to: peer.id,
-        epoch: me.epoch,
-        number,
-        after,
-        upto,
-        ack,
-        created: TimeMs(created.0.div_euclid(1_000) * 1_000),
-        payload: PayloadBinding::of(&sealed),
-    };
-    let mut bytes = signed_lines(&header);
-    let signature = keys.signing.sign(&bytes);
-    bytes.extend_from_slice(signature_line(&signature).as_bytes());
-    bytes.extend_from_slice(&sealed);
-    Ok((header, bytes))
+/// A bundle that is being made.
+pub(crate) struct BundleWriter {
+    /// Its header, but what is only known of the whole payload.
+    header: BundleHeader,
+    payload: PayloadWriter<Sealer<Vec<u8>>>,
+}
+
+/// A bundle: header, signed lines, sealed payload.
+pub(crate) struct Bundle {
+    pub(crate) header: BundleHeader,
+    pub(crate) head: Vec<u8>,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl BundleWriter {
+    /// Begins a bundle for `peer`.
+    pub(crate) fn new(
+        me: &ThisNode,
+        keys: &NodeKeys,
+        peer: &Peer,
+        contents: Contents,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, MakeError> {
+        let Contents { number, after, upto, ack, created, nodes_known, nodes, health, receipts } = contents;
+        let header = BundleHeader {
+            deployment: me.deployment,
+            id: BundleId(entropy.uuid_v4()),
+            from: me.id,
+            key: keys.signing.key_id(),
+            to: peer.id,
+            epoch: me.epoch,
+            number,
+            after,
+            upto,
+            ack,
+            created: TimeMs(created.0.div_euclid(1_000) * 1_000),
+            payload: PayloadBinding::of(&[]),
+        };
+        let binding = Binding {
+            deployment: header.deployment,
+            id: header.id,
+            from: header.from,
+            to: header.to,
+            epoch: header.epoch,
+            number,
+            after,
+            upto,
+            nodes_known,
+            nodes,
+        };
+        let sealer = Sealer::new(Vec::new(), std::slice::from_ref(&peer.sealing))?;
+        let payload = PayloadWriter::new(&binding, &health, &receipts, LEVELS, sealer)?;
+        Ok(Self { header, payload })
+    }
+
+    /// Adds changes.
+    pub(crate) fn add(&mut self, changes: TableChanges) -> Result<(), MakeError> {
+        Ok(self.payload.changes(vec![changes])?)
+    }
+
+    /// How many records were added.
+    pub(crate) fn records(&self) -> u64 {
+        self.payload.records() as u64
+    }
+
+    /// Seals the end, and signs.
+    pub(crate) fn finish(self, keys: &NodeKeys) -> Result<Bundle, MakeError> {
+        let payload = self.payload.finish()?.finish()?;
+        let bytes = payload.len() as u64;
+        if bytes > limits::PAYLOAD_BYTES_MAX {
+            return Err(MakeError::Large { bytes });
+        }
+        let header = BundleHeader { payload: PayloadBinding::of(&payload), ..self.header };
+        let mut head = signed_lines(&header);
+        let signature = keys.signing.sign(&head);
+        head.extend_from_slice(signature_line(&signature).as_bytes());
+        Ok(Bundle { header, head, payload })
+    }
 }

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{admit, card, demo, export, import, init, inspect, join, remove, setup, status, sync, verify};
+use crate::commands::{
+    admit, card, cat, check, conflicts, demo, export, held, import, init, inspect, join, remove, setup, status, sync,
+    verify,
+};
 use crate::exit_code;
 use crate::layout::WIDTH;
 
@@ -81,8 +84,12 @@ pub enum Command {
     Export(export::ExportArgs),
     Import(import::ImportArgs),
     Status(status::StatusArgs),
+    Conflicts(conflicts::ConflictsArgs),
+    Held(held::HeldArgs),
+    Check(check::CheckArgs),
     Inspect(inspect::InspectArgs),
     Verify(verify::VerifyArgs),
+    Cat(cat::CatArgs),
     Remove(remove::RemoveArgs),
     Demo(demo::DemoArgs),
 }

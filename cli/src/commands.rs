@@ -2,8 +2,12 @@
 
 pub mod admit;
 pub mod card;
+pub mod cat;
+pub mod check;
+pub mod conflicts;
 pub mod demo;
 pub mod export;
+pub mod held;
 pub mod import;
 pub mod init;
 pub mod inspect;
@@ -15,6 +19,8 @@ mod round_report;
 pub mod setup;
 pub mod status;
 pub mod sync;
+mod takeover;
+mod times;
 pub mod verify;
 
 use crate::args::{Cli, Command};
@@ -35,8 +41,12 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> Result<Exit, CommandError> {
         Command::Export(args) => export::run(global, &args, console),
         Command::Import(args) => import::run(global, &args, console),
         Command::Status(args) => status::run(global, &args, console),
+        Command::Conflicts(args) => conflicts::run(global, &args, console),
+        Command::Held(args) => held::run(global, &args, console),
+        Command::Check(args) => check::run(global, &args, console),
         Command::Inspect(args) => inspect::run(global, &args, console),
         Command::Verify(args) => verify::run(global, &args, console),
+        Command::Cat(args) => cat::run(global, &args, console),
         Command::Remove(args) => remove::run(global, &args, console),
         Command::Demo(args) => demo::run(global, &args, console),
     }

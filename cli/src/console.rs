@@ -91,6 +91,12 @@ impl<'a> Console<'a> {
         Ok(writeln!(self.out, "{text}")?)
     }
 
+    /// One object on `out`, as one line.
+    pub fn json_line(&mut self, object: &impl Serialize) -> Result<(), CommandError> {
+        serde_json::to_writer(&mut *self.out, object).map_err(io::Error::from)?;
+        Ok(self.out.write_all(b"\n")?)
+    }
+
     /// `note: …` on `err`.
     pub fn note(&mut self, text: &str) -> Result<(), CommandError> {
         self.labelled("note: ", text)
@@ -107,19 +113,37 @@ impl<'a> Console<'a> {
         Ok(writeln!(self.err, "{}{}", self.margin, sanitize(text))?)
     }
 
-    /// Asks on `err` and reads yes or no.
+    /// Asks on `err` and reads yes or no; anything else means no.
     ///
     /// # Errors
     /// If nobody answers: there is nobody, or the input ended.
     pub fn ask(&mut self, question: &str) -> Result<bool, CommandError> {
-        write!(self.err, "{} [y/N] ", sanitize(question))?;
+        Ok(self.asked(question, "y/N")?.unwrap_or(false))
+    }
+
+    /// Asks on `err` and reads yes or no; anything else means `default`.
+    ///
+    /// # Errors
+    /// As [`Console::ask`].
+    pub fn ask_or(&mut self, question: &str, default: bool) -> Result<bool, CommandError> {
+        let choice = if default { "Y/n" } else { "y/N" };
+        Ok(self.asked(question, choice)?.unwrap_or(default))
+    }
+
+    fn asked(&mut self, question: &str, choice: &str) -> Result<Option<bool>, CommandError> {
+        let lines = layout::wrap(&format!("{} [{choice}]", sanitize(question)), self.margin, self.margin);
+        write!(self.err, "{} ", lines.trim_end())?;
         self.err.flush()?;
         let mut answer = String::new();
         let answers = self.answers.as_mut().ok_or_else(CommandError::interrupted)?;
         if answers.read_line(&mut answer)? == 0 {
             return Err(CommandError::interrupted());
         }
-        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+        Ok(match answer.trim().to_lowercase().as_str() {
+            "y" | "yes" => Some(true),
+            "n" | "no" => Some(false),
+            _ => None,
+        })
     }
 }
 
@@ -143,6 +167,23 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn who_only_presses_return_takes_the_default() {
+        for (typed, by_yes, by_no) in [("\n", true, false), ("y\n", true, true), ("No\n", false, false), ("?\n", true, false)]
+        {
+            for (default, expected) in [(true, by_yes), (false, by_no)] {
+                let (mut out, mut err, mut answers) = (Vec::new(), Vec::new(), typed.as_bytes());
+                let mut console = Console::new(&mut out, &mut err).with_answers(&mut answers);
+                assert_eq!(console.ask_or("Really?", default).unwrap(), expected, "{typed:?}, {default}");
+                let shown = String::from_utf8(err).unwrap();
+                assert_eq!(shown, if default { "Really? [Y/n] " } else { "Really? [y/N] " });
+            }
+        }
+        let (mut out, mut err, mut answers) = (Vec::new(), Vec::new(), &b""[..]);
+        let mut console = Console::new(&mut out, &mut err).with_answers(&mut answers);
+        assert_eq!(console.ask_or("Really?", true).unwrap_err().exit(), crate::Exit::Interrupted);
     }
 
     #[test]

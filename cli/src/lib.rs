@@ -9,11 +9,12 @@ pub mod layout;
 mod progress;
 pub mod proposal;
 pub mod sanitize;
+mod side_by_side;
 mod table;
 mod toml_text;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, BufRead, IsTerminal as _, Write};
 
 use clap::Parser as _;
 
@@ -30,6 +31,15 @@ where
     T: Into<OsString> + Clone,
 {
     run_in(args, &mut Console::new(out, err))
+}
+
+/// As [`run`], with somebody who answers what is asked: one line each.
+pub fn run_with_answers<I, T>(args: I, answers: &mut dyn BufRead, out: &mut dyn Write, err: &mut dyn Write) -> Exit
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    run_in(args, &mut Console::new(out, err).with_answers(answers))
 }
 
 /// Runs the command of this process in its terminal, if it has one.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use saddlebag_bundler::HighWaterError;
 use saddlebag_formats::{DeploymentId, NodeId, NodeName};
+use saddlebag_importer::ImportError;
 use saddlebag_keys::CardError;
 use saddlebag_keys::deployment::ListError;
 use saddlebag_keys::files::FileError;
@@ -121,6 +122,31 @@ pub enum NodeError {
     /// How far the node's stream was published.
     #[error(transparent)]
     HighWater(#[from] HighWaterError),
+    /// A table that `setup` knew and the database has not any more.
+    #[error("the table `{table}` has gone from the database since `saddlebag setup` was last run")]
+    TableGone {
+        /// The table.
+        table: String,
+    },
+    /// A column that `setup` knew and the table has not any more.
+    #[error(
+        "the column `{column}` has gone from the table `{table}` since `saddlebag setup` was last run, and saddlebag.toml \
+         still names it"
+    )]
+    ColumnGone {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// What names the records was changed after others had been told the names.
+    #[error("the records of `{table}` are known to other nodes by now, but {reason}")]
+    NamedOtherwise {
+        /// The table.
+        table: String,
+        /// What changed, as half a sentence.
+        reason: String,
+    },
     /// Rows that were there before are not taken in yet.
     #[error("the last `saddlebag setup` was interrupted before it had taken in all rows")]
     SetupInterrupted,
@@ -190,6 +216,68 @@ pub enum NodeError {
         /// Whom there is a link to.
         known: Vec<String>,
     },
+    /// Nothing is held under an id.
+    #[error("nothing that is held here has the id `{id}`")]
+    UnknownHeld {
+        /// As it was typed.
+        id: String,
+    },
+    /// The beginning of several ids.
+    #[error("several things that are held have an id like `{id}`: {}", candidates.join(", "))]
+    AmbiguousHeld {
+        /// As it was typed.
+        id: String,
+        /// Their ids, and what tells them apart.
+        candidates: Vec<String>,
+    },
+    /// What cannot be done about a row that stays at home.
+    #[error("the row {row} of `{table}` is no change of another node: it stays at home, for another row has its identity")]
+    HeldAtHome {
+        /// Its table.
+        table: String,
+        /// The row.
+        row: String,
+    },
+    /// Nobody says why.
+    #[error("a held change is let go only for a reason, and none was given")]
+    NoReason,
+    /// There is no such record.
+    #[error("there is no record `{record}` in `{table}`")]
+    UnknownRecord {
+        /// The table.
+        table: String,
+        /// As it was typed.
+        record: String,
+    },
+    /// There is no such conflict.
+    #[error("there is no conflict with the number {number}")]
+    UnknownConflict {
+        /// As it was typed.
+        number: u64,
+        /// How many there are.
+        count: usize,
+    },
+    /// A bundle that only another node can open.
+    #[error("`{}` is sealed for {to}: nobody else can open it{}", file.display(), if *is_own { ", not even this node, which made it" } else { "" })]
+    SealedForOther {
+        /// The file.
+        file: PathBuf,
+        /// For whom.
+        to: String,
+        /// Whether this node made it.
+        is_own: bool,
+    },
+    /// A bundle that is refused.
+    #[error("`{}`: {source}", file.display())]
+    BundleFile {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: Box<ImportError>,
+    },
+    /// What is held, and the database.
+    #[error(transparent)]
+    Import(#[from] ImportError),
 }
 
 impl NodeError {
@@ -211,6 +299,22 @@ impl NodeError {
                 "this version cannot rejoin yet: keep both copies of the database, and send nothing until somebody has looked"
             }
             Self::HighWater(_) => "restore the file from a copy of the node's folder, or ask for help",
+            Self::TableGone { table } => {
+                return Some(format!(
+                    "if the application does without it, remove [tables.{table}] from saddlebag.toml; if it has another \
+                     name now, name it there; if neither, check that `database` names the right one; then run \
+                     `saddlebag setup`"
+                ));
+            }
+            Self::ColumnGone { table, .. } => {
+                return Some(format!("correct [tables.{table}] in saddlebag.toml, then run `saddlebag setup`"));
+            }
+            Self::NamedOtherwise { table, .. } => {
+                return Some(format!(
+                    "put [tables.{table}] in saddlebag.toml back as it was; to change it all the same, take in what still \
+                     travels, run `saddlebag remove` at every node, and make the nodes anew with `saddlebag init`"
+                ));
+            }
             Self::SetupInterrupted => "run `saddlebag setup` again: it goes on where it stopped",
             Self::NoDeployment => "join first: `saddlebag join CENTRAL.card`",
             Self::OtherDeployment { .. } | Self::HasCentral { .. } => {
@@ -223,6 +327,19 @@ impl NodeError {
             Self::MayNotAdmit => "admit the node at the central",
             Self::NoDeploymentKey { .. } => "put the file `deployment.key` back into that folder for the moment",
             Self::UnknownPeer { known, .. } => return Some(known_peers(known)),
+            Self::UnknownHeld { .. } => "`saddlebag held` lists what is held, with its ids",
+            Self::AmbiguousHeld { .. } => "give more digits of the id",
+            Self::HeldAtHome { .. } => {
+                "correct the key of one of the two rows in the application, or delete one; `saddlebag held show` has both"
+            }
+            Self::NoReason => "say why with `--reason`: the others will want to know",
+            Self::UnknownRecord { .. } => "give its uid, or its primary key in this database",
+            Self::UnknownConflict { count: 0, .. } => "there are no conflicts at this node",
+            Self::UnknownConflict { .. } => "`saddlebag conflicts` lists them, with their numbers",
+            Self::SealedForOther { is_own: false, .. } => "carry it on: it is for somebody else",
+            Self::SealedForOther { .. } => "run `saddlebag cat` at the node that it is for",
+            Self::BundleFile { source, .. } => return source.hint().map(str::to_owned),
+            Self::Import(error) => return error.hint().map(str::to_owned),
             Self::Tracking(error) => return Some(error.hint()),
             Self::Store(error) => error.hint(),
             Self::DatabaseUrl(error) => error.hint(),

@@ -4,21 +4,32 @@
 //! The terminal, the environment and the home directory are the caller's. One invariant holds throughout: what
 //! lies at a place was sealed before, is never overwritten there, and is removed only by the node that signed it.
 
+pub mod check;
 pub mod config;
+pub mod conflicts;
+pub mod contents;
 pub mod database_url;
 mod error;
 pub mod folder;
 pub mod founding;
+pub mod health;
+pub mod held;
+mod held_id;
 mod inbox;
+mod last_setup;
 mod lock;
 pub mod membership;
 pub mod node;
+mod node_names;
 pub mod place;
+pub mod record_names;
 pub mod round;
 mod settings;
 pub mod setup;
+pub mod shown;
 pub mod status;
 pub mod system;
+pub mod takeover;
 mod transaction;
 
 pub use config::{ConfigError, NodeConfig};

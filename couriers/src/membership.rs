@@ -5,16 +5,19 @@
 //! of the node it names, a person decides by its words before any of this.
 
 use saddlebag_formats::NodeName;
-use saddlebag_keys::card::{Card, CardDeployment};
+use saddlebag_keys::card::{Card, CardDeployment, CardTable};
 use saddlebag_keys::deployment::{DEPLOYMENT_KEY_FILE, DeploymentKey, ListedNode, Role};
 use saddlebag_keys::{PublicKey, SignedNodeList, fingerprint};
 use saddlebag_stores::ledger::{Link, PeerRole};
+use saddlebag_stores::tracking::TrackedTable;
 use saddlebag_stores::{Access, Store};
 
 use crate::error::NodeError;
 use crate::folder;
+use crate::last_setup::references;
 use crate::node::Node;
 use crate::settings;
+use crate::takeover;
 use crate::transaction::transaction;
 
 /// This node's card.
@@ -47,16 +50,33 @@ pub struct Introduction {
 /// [`NodeError::Card`].
 pub fn card(node: &mut Node) -> Result<OwnCard, NodeError> {
     let made = node.clock.now();
-    let listed = node.deployment.as_ref().and_then(|(key, nodes)| Some((key, nodes, nodes.list().node(node.id)?)));
+    let deployment = node.deployment.clone();
+    let listed = deployment.as_ref().and_then(|(key, nodes)| Some((key, nodes, nodes.list().node(node.id)?)));
     let card = match listed {
         Some((key, nodes, listed)) if listed.role == Role::Central => {
-            Card::central(listed, CardDeployment { key: *key, nodes: nodes.clone() }, made)
+            let card = Card::central(listed, CardDeployment { key: *key, nodes: nodes.clone() }, made);
+            card.with_tables(own_tables(node)?)
         }
         // The words of a satellite's card stay the same when it has been admitted.
         _ => Card::satellite(node.config.node.name.clone(), node.id, &node.keys, made),
     };
     let bytes = card.sign(&node.keys.signing)?;
     Ok(OwnCard { words: fingerprint::words(&card), card, bytes })
+}
+
+/// How this node knows the deployment's tables, as `saddlebag.toml` and the schema say.
+fn own_tables(node: &mut Node) -> Result<Vec<CardTable>, NodeError> {
+    if node.config.tables.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (tracking, _) = node.wanted_tracking()?;
+    let table = |table: &TrackedTable| CardTable {
+        name: table.name.clone(),
+        identity: table.identity.to_string(),
+        direction: table.direction.to_string(),
+        references: references(table, &tracking),
+    };
+    Ok(tracking.tables.iter().map(table).collect())
 }
 
 /// Reads a card, for a person to look at before [`join`] or [`admit`].
@@ -69,7 +89,8 @@ pub fn read_card(bytes: &[u8]) -> Result<Introduction, NodeError> {
     Ok(Introduction { name: card.name.clone(), role: card.role, words, card })
 }
 
-/// Makes this node a satellite of the central that the card is of.
+/// Makes this node a satellite of the central that the card is of. Of the central that it has joined already, a newer
+/// card is taken if it says something else of the tables.
 ///
 /// # Errors
 /// [`NodeError`]; then nothing was changed.
@@ -79,6 +100,9 @@ pub fn join(node: &mut Node, card_bytes: &[u8]) -> Result<Introduction, NodeErro
     let Some(deployment) = card.deployment.as_ref().filter(|_| card.role == Role::Central) else {
         return Err(NodeError::NotACentral { name: card.name.clone() });
     };
+    if take_newer_card(node, card, card_bytes)? {
+        return Ok(central);
+    }
     refuse_known(node, card)?;
     refuse_other_central(node)?;
     let nodes = deployment.nodes.list();
@@ -87,7 +111,27 @@ pub fn join(node: &mut Node, card_bytes: &[u8]) -> Result<Introduction, NodeErro
     }
     let link = Link::new(card.id, card.name.as_str(), PeerRole::Central, card_bytes, nodes.number());
     become_linked(node, &link, deployment.key, deployment.nodes.clone())?;
+    takeover::settle(node)?;
     Ok(central)
+}
+
+/// A newer card of the central that this node has joined, by the same keys, says how it knows the tables by now.
+fn take_newer_card(node: &mut Node, card: &Card, bytes: &[u8]) -> Result<bool, NodeError> {
+    let links = node.links()?;
+    let Some(link) = links.into_iter().find(|link| link.role == PeerRole::Central && link.peer == card.id) else {
+        return Ok(false);
+    };
+    let known = Card::parse(&link.card)?;
+    let is_same = known.signing == card.signing && known.sealing == card.sealing;
+    let theirs = |card: &Card| card.deployment.as_ref().map(|deployment| deployment.key);
+    let says_more = card.made > known.made && card.tables != known.tables;
+    if !is_same || theirs(&known) != theirs(card) || !says_more {
+        return Ok(false);
+    }
+    let link = Link { card: bytes.to_vec(), ..link };
+    transaction(&mut *node.store, Access::Write, |store| Ok(store.save_link(&link)?))?;
+    takeover::settle(node)?;
+    Ok(true)
 }
 
 /// Makes the node that the card is of a satellite of this one. Needs the deployment's key.

@@ -14,14 +14,16 @@ use saddlebag_keys::files;
 use saddlebag_keys::this_node::ThisNode;
 use saddlebag_keys::{NodeKeys, PublicKey, SignedNodeList};
 use saddlebag_stores::ledger::Link;
-use saddlebag_stores::tracking::Tracking;
+use saddlebag_stores::tracking::{Numbering, Tracking, TrackingError};
 use saddlebag_stores::{Access, Store, StoreError};
 
 use crate::config::NodeConfig;
 use crate::folder::{self, CONFIG_FILE, HIGH_WATER_FILE, NODE_FILE};
+use crate::last_setup::LastSetup;
 use crate::lock::Lock;
 use crate::settings::{self, Settings};
 use crate::system::{SystemClock, SystemEntropy};
+use crate::takeover;
 use crate::transaction::transaction;
 
 pub use crate::error::NodeError;
@@ -227,7 +229,10 @@ impl Node {
     pub(crate) fn wanted_tracking(&mut self) -> Result<(Tracking, Setup), NodeError> {
         let schema = self.store.schema()?;
         let known = self.store.installed()?.unwrap_or_default();
-        let tracking = Tracking::resolve(&self.config.tables, &schema, &known)?;
+        let tracking = match Tracking::resolve(&self.config.tables, &schema, &known) {
+            Ok(tracking) => tracking,
+            Err(error) => return Err(gone_since(error, &self.last_setup(&known)?)),
+        };
         let setup = match known.tables.is_empty() {
             true => Setup::Missing,
             false if !settings::is_setup_done(&mut *self.store)? => Setup::Interrupted,
@@ -243,12 +248,29 @@ impl Node {
             Setup::Interrupted => return Err(NodeError::SetupInterrupted),
             Setup::Missing => return Err(StoreError::NotSetUp.into()),
             Setup::Old => {
-                let what = "saddlebag.toml or the database's schema".to_owned();
+                let known = self.store.installed()?.unwrap_or_default();
+                let what = self.last_setup(&known)?.in_words(&tracking);
+                let what = what.unwrap_or_else(|| "saddlebag.toml or the database's schema".to_owned());
                 return Err(StoreError::SetupIsOlder { what }.into());
             }
             Setup::Current => self.store.use_tracking(tracking),
         }
-        Ok(())
+        // "a satellite's `setup` takes it over after `join`": before, it would speak of its records by other names.
+        match takeover::pending(self)? {
+            Some(takeover) if !takeover.changes_nothing() => {
+                let what = format!("what {} has chosen for the tables", takeover.central);
+                Err(StoreError::SetupIsOlder { what }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What `setup` last made; nothing if it never was run.
+    pub(crate) fn last_setup(&mut self, known: &Numbering) -> Result<LastSetup, NodeError> {
+        if known.tables.is_empty() {
+            return Ok(LastSetup::default());
+        }
+        transaction(&mut *self.store, Access::Read, |store| Ok(LastSetup::read(store)?))
     }
 
     /// "a restored database is noticed at home": it must not speak before somebody has looked.
@@ -259,6 +281,17 @@ impl Node {
             Ok(behind(&mark, epoch, store.last_seq()?, &store.links()?))
         })?;
         behind.map_or(Ok(()), |reason| Err(NodeError::DatabaseIsOlder { reason }))
+    }
+}
+
+/// A name in `saddlebag.toml` that was right when `setup` was last run is no slip of the pen.
+fn gone_since(error: TrackingError, last: &LastSetup) -> NodeError {
+    match error {
+        TrackingError::NoTable { table } if last.had(&table, None) => NodeError::TableGone { table },
+        TrackingError::NoColumn { table, column } if last.had(&table, Some(&column)) => {
+            NodeError::ColumnGone { table, column }
+        }
+        other => other.into(),
     }
 }
 

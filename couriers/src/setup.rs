@@ -10,8 +10,11 @@ use saddlebag_stores::{Access, Store};
 use serde::Serialize;
 
 use crate::error::NodeError;
+use crate::last_setup::LastSetup;
+pub use crate::last_setup::TableChange;
 use crate::node::{Node, Setup};
 use crate::settings;
+use crate::takeover::{self, Takeover};
 use crate::transaction::transaction;
 
 /// Rows that are taken in within one transaction.
@@ -28,6 +31,10 @@ pub struct SetupPlan {
     pub forget: Vec<String>,
     /// Triggers that would be made.
     pub triggers: Vec<String>,
+    /// What would be taken over from the central's card.
+    pub takeover: Option<Takeover>,
+    /// What has changed of tables since the last setup.
+    pub changes: Vec<TableChange>,
 }
 
 /// A table that is to be kept in step.
@@ -60,6 +67,10 @@ pub struct SetupDone {
     pub triggers: Vec<String>,
     /// Rows that have the identity of another row here and therefore stay at home.
     pub duplicates: u64,
+    /// What was taken over from the central's card.
+    pub takeover: Option<Takeover>,
+    /// What has changed of tables since the last setup.
+    pub changes: Vec<TableChange>,
 }
 
 /// How many rows of a table were taken in.
@@ -83,37 +94,100 @@ pub struct Removed {
 /// Finds out what [`setup`] would do. What is counted is undone again.
 ///
 /// # Errors
-/// [`NodeError::Tracking`] if `saddlebag.toml` does not fit the database; the database's.
+/// [`NodeError::Tracking`] if `saddlebag.toml` does not fit the database; [`NodeError::TableGone`],
+/// [`NodeError::ColumnGone`] and [`NodeError::NamedOtherwise`] if it did before; the database's.
 pub fn plan_setup(node: &mut Node) -> Result<SetupPlan, NodeError> {
+    let planned = takeover::plan(node)?;
+    let plan = with_config(node, planned.as_ref(), plan_as_it_is)?;
+    let takeover = planned.map(|planned| planned.takeover);
+    let is_current = plan.is_current && takeover.as_ref().is_none_or(Takeover::changes_nothing);
+    Ok(SetupPlan { is_current, takeover, ..plan })
+}
+
+/// Does something as if `saddlebag.toml` said already what is to be taken over.
+fn with_config<T>(
+    node: &mut Node,
+    planned: Option<&takeover::Planned>,
+    doing: impl FnOnce(&mut Node) -> Result<T, NodeError>,
+) -> Result<T, NodeError> {
+    let Some(planned) = planned else { return doing(node) };
+    let before = std::mem::replace(&mut node.config, planned.config.clone());
+    let done = doing(node);
+    node.config = before;
+    done
+}
+
+/// The plan for what `saddlebag.toml` says.
+fn plan_as_it_is(node: &mut Node) -> Result<SetupPlan, NodeError> {
     let (tracking, setup) = node.wanted_tracking()?;
     let known = node.store.installed()?.unwrap_or_default();
+    let changes = changes(node, &known, &tracking)?;
     let before = node.store.tracking().clone();
     node.store.use_tracking(tracking.clone());
-    let counted = count(&mut *node.store, &tracking);
+    let counted = count(&mut *node.store, &tracking, &changes);
     node.store.use_tracking(before);
     let (triggers, rows) = counted?;
     let is_current = setup == Setup::Current && triggers.is_empty() && rows.iter().all(|rows| *rows == 0);
     let tables = tracking.tables.iter().zip(rows).map(|(table, rows)| planned(table, &tracking, &known, rows));
-    Ok(SetupPlan { is_current, tables: tables.collect(), forget: forgotten(&known, &tracking), triggers })
+    let (tables, forget) = (tables.collect(), forgotten(&known, &tracking));
+    Ok(SetupPlan { is_current, tables, forget, triggers, takeover: None, changes })
 }
 
-/// Brings triggers and row states in line with `saddlebag.toml`, and takes in the rows that are there.
-/// `progress` is told the table and how many of its rows were taken in so far.
+/// What has changed of tables since the last setup.
 ///
 /// # Errors
-/// [`NodeError::Tracking`] if `saddlebag.toml` does not fit the database; the database's. What was taken in
-/// before stays, and the next run goes on from there.
+/// [`NodeError::NamedOtherwise`] if rows would have to be taken in anew whose names others have learnt.
+fn changes(node: &mut Node, known: &Numbering, tracking: &Tracking) -> Result<Vec<TableChange>, NodeError> {
+    let changes = node.last_setup(known)?.changes(tracking);
+    let is_exchanged = node.links()?.iter().any(|link| link.sent.is_some() || link.applied.is_some());
+    let anew = changes.iter().find_map(|change| Some((change, change.taken_in_anew.clone()?)));
+    match anew {
+        Some((change, reason)) if is_exchanged => {
+            Err(NodeError::NamedOtherwise { table: change.table.clone(), reason })
+        }
+        _ => Ok(changes),
+    }
+}
+
+/// Forgets what is known of rows that are to be taken in anew.
+fn forget(store: &mut dyn Store, tracking: &Tracking, changes: &[TableChange]) -> Result<(), NodeError> {
+    for change in changes.iter().filter(|change| change.taken_in_anew.is_some()) {
+        if let Some(table) = tracking.by_name(&change.table) {
+            store.forget_states(table.number)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes over what the central has chosen for the tables, brings triggers and row states in line with
+/// `saddlebag.toml`, and takes in the rows that are there. `progress` is told the table and how many of its rows were
+/// taken in so far.
+///
+/// # Errors
+/// As [`plan_setup`]; then nothing was changed. What was taken in before another error stays, and the next run goes on
+/// from there.
 pub fn setup(node: &mut Node, progress: &mut dyn FnMut(&str, u64)) -> Result<SetupDone, NodeError> {
-    let (tracking, _) = node.wanted_tracking()?;
+    let planned = takeover::plan(node)?;
     let known = node.store.installed()?.unwrap_or_default();
+    // Nothing is written before all of it is known to fit.
+    let (tracking, changes) = with_config(node, planned.as_ref(), |node| {
+        let (tracking, _) = node.wanted_tracking()?;
+        let changes = changes(node, &known, &tracking)?;
+        Ok((tracking, changes))
+    })?;
+    let takeover = planned.map(|planned| takeover::write(node, planned)).transpose()?;
     node.store.use_tracking(tracking.clone());
     let triggers = transaction(&mut *node.store, Access::Write, |store| {
         let triggers = store.missing_triggers()?;
+        forget(store, &tracking, &changes)?;
         store.install(&tracking)?;
         settings::note_setup(store, false)?;
+        LastSetup::of(&tracking).write(store)?;
+        takeover::note(store)?;
         Ok(triggers)
     })?;
-    let mut done = SetupDone { tables: Vec::new(), forgotten: forgotten(&known, &tracking), triggers, duplicates: 0 };
+    let forgotten = forgotten(&known, &tracking);
+    let mut done = SetupDone { tables: Vec::new(), forgotten, triggers, duplicates: 0, takeover, changes };
     for table in tracking.identity_order()? {
         let mut rows = 0;
         progress(&table.name, rows);
@@ -128,7 +202,10 @@ pub fn setup(node: &mut Node, progress: &mut dyn FnMut(&str, u64)) -> Result<Set
         }
         done.tables.push(TakenIn { table: table.name.clone(), rows });
     }
-    transaction(&mut *node.store, Access::Write, |store| Ok(settings::note_setup(store, true)?))?;
+    transaction(&mut *node.store, Access::Write, |store| {
+        store.hash_references()?;
+        Ok(settings::note_setup(store, true)?)
+    })?;
     Ok(done)
 }
 
@@ -153,10 +230,15 @@ fn take_in(node: &mut Node, table: &TrackedTable) -> Result<(u64, Absorbed), Nod
 }
 
 /// Triggers that lack, and rows of each table that have no state: found by doing it, and undone.
-fn count(store: &mut dyn Store, tracking: &Tracking) -> Result<(Vec<String>, Vec<u64>), NodeError> {
+fn count(
+    store: &mut dyn Store,
+    tracking: &Tracking,
+    changes: &[TableChange],
+) -> Result<(Vec<String>, Vec<u64>), NodeError> {
     store.begin(Access::Write)?;
     let counted = (|| -> Result<_, NodeError> {
         let triggers = store.missing_triggers()?;
+        forget(store, tracking, changes)?;
         store.install(tracking)?;
         let mut rows = Vec::with_capacity(tracking.tables.len());
         for table in &tracking.tables {

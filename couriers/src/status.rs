@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use saddlebag_bundler::lacking;
-use saddlebag_formats::{Epoch, TimeMs, utc};
+use saddlebag_bundler::unacknowledged;
+use saddlebag_formats::{Epoch, Seq, TimeMs, utc};
 use saddlebag_stores::ledger::{Link, LinkCounts, PeerRole};
-use saddlebag_stores::{Access, Store, StoreError};
+use saddlebag_stores::{Access, Store, StoreError, restored};
 use serde::{Serialize, Serializer};
 
 use crate::error::NodeError;
+use crate::health::{ClockDoubt, LinkHealth, clock_doubt};
 use crate::inbox::Inbox;
 use crate::node::Node;
 use crate::place::Candidate;
@@ -36,6 +37,23 @@ pub struct Status {
     pub links: Vec<LinkStatus>,
     /// Triggers that should be there and are not; the next round makes them again.
     pub triggers_missing: Vec<String>,
+    /// Tables whose triggers had to be made again in the last 30 days, the latest first.
+    pub triggers_restored: Vec<RestoredTriggers>,
+    /// This node's clock.
+    #[serde(serialize_with = "as_one_text")]
+    pub clock: TimeMs,
+    /// Why that clock is not to be believed, if it is not.
+    pub clock_doubt: Option<ClockDoubt>,
+}
+
+/// A table whose triggers had to be made again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RestoredTriggers {
+    /// The table.
+    pub table: String,
+    /// When that was last, by the database's clock.
+    #[serde(serialize_with = "as_one_text")]
+    pub at: TimeMs,
 }
 
 /// What a node is to its neighbours.
@@ -80,6 +98,8 @@ pub struct LinkStatus {
     pub missing: Vec<u64>,
     /// All of this in a word.
     pub state: LinkState,
+    /// How the other node was, as its last bundle told; none if none has come.
+    pub health: Option<LinkHealth>,
 }
 
 /// A link in a word: the first that fits.
@@ -105,16 +125,19 @@ pub enum LinkState {
 /// # Errors
 /// The database's.
 pub fn status(node: &mut Node) -> Result<Status, NodeError> {
-    let (epoch, waiting_files) = (node.epoch, Inbox::of(&node.folder).list()?);
-    let (journal, links, triggers_missing) = transaction(&mut *node.store, Access::Read, |store| {
+    let (epoch, waiting_files, clock) = (node.epoch, Inbox::of(&node.folder).list()?, node.clock.now());
+    let read = |store: &mut dyn Store| {
+        let known = store.links()?;
         let mut links = Vec::new();
-        for link in store.links()? {
-            links.push(link_status(store, &link, epoch, &waiting_files)?);
+        for link in &known {
+            links.push(link_status(store, link, epoch, &waiting_files)?);
         }
-        let triggers = store.missing_triggers()?;
-        let unsent = if links.is_empty() { store.feed_length(saddlebag_formats::Seq(0))? } else { 0 };
-        Ok((store.journal_rows()? + unsent, links, triggers))
-    })?;
+        let unsent = if links.is_empty() { store.feed_length(Seq(0))? } else { 0 };
+        let triggers = (store.missing_triggers()?, triggers_restored(store, clock)?);
+        Ok((store.journal_rows()? + unsent, links, triggers, clock_doubt(clock, &known)))
+    };
+    let (journal, links, (triggers_missing, triggers_restored), clock_doubt) =
+        transaction(&mut *node.store, Access::Read, read)?;
     let most = links.iter().map(|link| link.waiting).max().unwrap_or(0);
     Ok(Status {
         node: node.config.node.name.to_string(),
@@ -125,7 +148,16 @@ pub fn status(node: &mut Node) -> Result<Status, NodeError> {
         waiting: journal + most,
         links,
         triggers_missing,
+        triggers_restored,
+        clock,
+        clock_doubt,
     })
+}
+
+fn triggers_restored(store: &mut dyn Store, now: TimeMs) -> Result<Vec<RestoredTriggers>, StoreError> {
+    let since = TimeMs(now.0.saturating_sub(restored::TOLD_FOR_MS));
+    let restored = restored::since(store, since)?.into_iter();
+    Ok(restored.map(|restored| RestoredTriggers { table: restored.table, at: restored.at }).collect())
 }
 
 fn role(node: &Node, links: &[LinkStatus]) -> NodeRole {
@@ -153,6 +185,7 @@ fn link_status(
     let acknowledged = link.acknowledged_upto(epoch);
     let covered = sent.map_or(acknowledged, |sent| sent.upto);
     let last = store.last_seq()?;
+    let counts = unacknowledged(store, link, (acknowledged, covered, last))?;
     let mut status = LinkStatus {
         peer: link.name.clone(),
         role: if link.role == PeerRole::Central { NodeRole::Central } else { NodeRole::Satellite },
@@ -160,16 +193,16 @@ fn link_status(
         acknowledged: link.acknowledged.filter(|position| position.epoch == epoch).map(|position| position.number.0),
         received: link.applied.map(|applied| applied.number.0),
         last_contact: link.last_contact,
-        waiting: lacking(store, link, covered, last)?,
+        waiting: counts.unsent,
         conflicts,
         parked,
         quarantined,
         missing: missing(link, inbox),
         state: LinkState::Quiet,
+        health: LinkHealth::of_link(link)?,
     };
     // A bundle that says nothing but what has arrived asks for no answer: it is not waited for.
-    let on_the_way = lacking(store, link, acknowledged, covered)?;
-    status.state = state(&status, on_the_way);
+    status.state = state(&status, counts.sent);
     Ok(status)
 }
 
@@ -197,6 +230,10 @@ fn missing(link: &Link, inbox: &[Candidate]) -> Vec<u64> {
     let Some(last) = waiting.last() else { return Vec::new() };
     let applied = link.applied.map_or(0, |applied| applied.number.0);
     (applied.saturating_add(1)..*last).filter(|number| !waiting.contains(number)).take(MISSING_MAX).collect()
+}
+
+fn as_one_text<S: Serializer>(time: &TimeMs, serializer: S) -> Result<S::Ok, S::Error> {
+    utc::format(*time).serialize(serializer)
 }
 
 fn as_text<S: Serializer>(time: &Option<TimeMs>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,17 +1,18 @@
 //! The hash of a row as it was last read or written: what went past the triggers is found by it.
 //!
-//! Invariant: the same row has the same hash on every node, whatever the order of its columns there.
+//! Invariant: the same row has the same hash on every node, whatever the order of its columns there, and whether a
+//! column that is null exists there at all.
 
 use sha2::{Digest, Sha256};
 
 use crate::ids::Uid;
 use crate::value::Value;
 
-/// The first 8 bytes, little endian, of SHA-256 over: the uid (16 bytes), then for each column in the order
-/// of the bytes of its name: length of the name (u64, little endian), name, and the value's
+/// The first 8 bytes, little endian, of SHA-256 over: the uid (16 bytes), then for each column that is not null, in
+/// the order of the bytes of its name: length of the name (u64, little endian), name, and the value's
 /// [canonical bytes](Value::canonical_bytes).
 pub fn row_hash<'a>(uid: Uid, values: impl Iterator<Item = (&'a str, &'a Value)>) -> u64 {
-    let mut columns: Vec<(&str, &Value)> = values.collect();
+    let mut columns: Vec<(&str, &Value)> = values.filter(|(_, value)| !value.is_null()).collect();
     columns.sort_by_key(|(name, _)| *name);
     let mut bytes = uid.0.to_vec();
     for (name, value) in columns {
@@ -40,6 +41,7 @@ mod tests {
         assert_eq!(known, hash(1, &[b.clone(), a.clone()]));
         assert_ne!(known, hash(2, &[a.clone(), b.clone()]));
         assert_ne!(known, hash(1, std::slice::from_ref(&a)));
+        assert_eq!(known, hash(1, &[a.clone(), ("c", Value::Null), b.clone()]));
         assert_ne!(known, hash(1, &[("a", b.1), ("b", a.1)]));
     }
 

@@ -16,6 +16,8 @@ pub const NAMESPACE: Uuid = Uuid::from_u128(0x7d1f_86a2_5c0e_4b39_9a64_e2f0_31c8
 /// What kind of name stands in the namespace; its first byte.
 const OPAQUE: u8 = b'u';
 const NATURAL: u8 = b'n';
+const QUERIED: u8 = b'q';
+const COPIED: u8 = b'c';
 
 /// The uid of a row of `table` whose identity is `uuid(column)`, with `text` in that column.
 ///
@@ -63,6 +65,32 @@ pub fn natural(table: &str, parts: &[Value]) -> Option<Uid> {
         push(&mut name, &content);
     }
     Some(named(&name))
+}
+
+/// The uid of a row of `table` to which a query gives `name`: UUIDv5 of `q`, table and name.
+#[must_use]
+pub fn from_name(table: &str, name: &str) -> Uid {
+    let mut bytes = vec![QUERIED];
+    push(&mut bytes, table.as_bytes());
+    push(&mut bytes, name.as_bytes());
+    named(&bytes)
+}
+
+/// The uid of a row of `table` in a database that began as a copy of another: UUIDv5 of `c`, table, the values of its
+/// key, and name and [canonical bytes](Value::canonical_bytes) of each column that is not null, in the order of the
+/// bytes of their names; all values as this database has them.
+#[must_use]
+pub fn from_contents(table: &str, key: &[Value], columns: &[(&str, &Value)]) -> Uid {
+    let mut bytes = vec![COPIED];
+    push(&mut bytes, table.as_bytes());
+    key.iter().for_each(|part| part.canonical_bytes(&mut bytes));
+    let mut columns: Vec<_> = columns.iter().filter(|(_, value)| !value.is_null()).collect();
+    columns.sort_by_key(|(name, _)| *name);
+    for (name, value) in columns {
+        push(&mut bytes, name.as_bytes());
+        value.canonical_bytes(&mut bytes);
+    }
+    named(&bytes)
 }
 
 fn push(name: &mut Vec<u8>, content: &[u8]) {
@@ -177,6 +205,16 @@ mod tests {
     fn derivations_are_fixed() {
         assert_eq!(from_uuid_column("person", "X1").to_string(), "e0bb3b09-039f-5cab-9c98-210d0dffd222");
         assert_eq!(natural("party", &[text("GNU777ORG")]).unwrap().to_string(), "a2ca135b-b5e0-5c02-8906-994d0c9e8974");
+        assert_eq!(from_name("occupation", "health.occ1").to_string(), "757a2cad-ef46-59ff-aa11-3979147b3ee2");
+        let columns = [("b", &Value::Integer(2)), ("a", &text("x")), ("c", &Value::Null)];
+        assert_eq!(
+            from_contents("note", &[Value::Integer(7)], &columns).to_string(),
+            "9d89a2a6-a471-5209-9da2-019328e26afb"
+        );
+        assert_eq!(
+            from_contents("note", &[Value::Integer(7)], &columns[..2]).to_string(),
+            "9d89a2a6-a471-5209-9da2-019328e26afb"
+        );
     }
 
     #[test]

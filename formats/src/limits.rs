@@ -22,6 +22,8 @@ pub const RECORDS_PER_BUNDLE_MAX: usize = 100_000;
 pub const RECORDS_PER_MEMBER_MAX: usize = 10_000;
 /// A card: 1 MiB, which holds a list of some 3,500 nodes.
 pub const CARD_BYTES_MAX: usize = 1 << 20;
+/// A name or an identity on a card.
+pub const CARD_TEXT_BYTES_MAX: usize = 4 * 1024;
 /// A node's name.
 pub const NODE_NAME_CHARS_MAX: usize = 32;
 /// How far one bundle may move a feed: 2^48 places.

@@ -38,53 +38,72 @@ impl<'a> From<&'a TableChanges> for TableSlice<'a> {
     }
 }
 
-#[derive(Default)]
-struct Member<'a> {
-    tables: Vec<TableSlice<'a>>,
+/// The changes of the member that is being filled.
+#[derive(Debug, Default)]
+pub(crate) struct Filling {
+    tables: Vec<TableChanges>,
     records: usize,
     values: usize,
     bytes: usize,
 }
 
-impl<'a> Member<'a> {
-    /// Takes as many of the first `records` as there is room for, and at least one if there is no other.
-    fn fill(&mut self, table: &'a TableDescription, records: &'a [RecordChange]) -> usize {
-        let taken = records.iter().take_while(|record| self.takes(record)).count();
-        self.tables.push(TableSlice { table, records: &records[..taken] });
-        taken
+impl Filling {
+    /// Adds records of `table`, and hands over each member that they fill. They go on with the table before, if
+    /// that is the same and `goes_on`.
+    pub(crate) fn add<E>(
+        &mut self,
+        table: &TableDescription,
+        records: impl IntoIterator<Item = RecordChange>,
+        goes_on: bool,
+        full: &mut dyn FnMut(Vec<TableChanges>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut goes_on = goes_on && self.tables.last().is_some_and(|last| last.table == *table);
+        let mut records = records.into_iter().peekable();
+        if records.peek().is_none() && !goes_on {
+            self.open(table, full)?;
+        }
+        for record in records {
+            let (values, bytes) = (values(&record), bytes(&record));
+            if !self.has_room(values, bytes) {
+                full(self.take())?;
+                goes_on = false;
+            }
+            if !goes_on {
+                self.open(table, full)?;
+                goes_on = true;
+            }
+            (self.records, self.values, self.bytes) = (self.records + 1, self.values + values, self.bytes + bytes);
+            if let Some(last) = self.tables.last_mut() {
+                last.records.push(record);
+            }
+        }
+        Ok(())
     }
 
-    fn takes(&mut self, record: &RecordChange) -> bool {
-        let (values, bytes) = (self.values + values(record), self.bytes + bytes(record));
+    /// What was filled so far; then it is empty.
+    pub(crate) fn take(&mut self) -> Vec<TableChanges> {
+        std::mem::take(self).tables
+    }
+
+    fn open<E>(
+        &mut self,
+        table: &TableDescription,
+        full: &mut dyn FnMut(Vec<TableChanges>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.tables.len() == limits::TABLES_PER_MEMBER_MAX {
+            full(self.take())?;
+        }
+        self.tables.push(TableChanges { table: table.clone(), records: Vec::new() });
+        Ok(())
+    }
+
+    /// A record too large for any member is alone in its own.
+    fn has_room(&self, values: usize, bytes: usize) -> bool {
         let fits = self.records < limits::RECORDS_PER_MEMBER_MAX
-            && values <= limits::VALUES_PER_MEMBER_MAX
-            && bytes <= CONTENT_BYTES_MAX;
-        let takes = fits || self.records == 0;
-        if takes {
-            (self.records, self.values, self.bytes) = (self.records + 1, values, bytes);
-        }
-        takes
+            && self.values + values <= limits::VALUES_PER_MEMBER_MAX
+            && self.bytes + bytes <= CONTENT_BYTES_MAX;
+        fits || self.records == 0
     }
-}
-
-/// The changes of each member, in order.
-pub(crate) fn split(changes: &[TableChanges]) -> Vec<Vec<TableSlice<'_>>> {
-    let mut full = Vec::new();
-    let mut member = Member::default();
-    for TableChanges { table, records } in changes {
-        if member.tables.len() == limits::TABLES_PER_MEMBER_MAX {
-            full.push(std::mem::take(&mut member).tables);
-        }
-        let mut rest = &records[member.fill(table, records)..];
-        while !rest.is_empty() {
-            full.push(std::mem::take(&mut member).tables);
-            rest = &rest[member.fill(table, rest)..];
-        }
-    }
-    if !member.tables.is_empty() {
-        full.push(member.tables);
-    }
-    full
 }
 
 /// Appends the tables of the next member; one that was split goes on where the last member ended.
@@ -123,16 +142,31 @@ mod tests {
         }
     }
 
-    fn sizes(changes: &[TableChanges]) -> Vec<usize> {
-        let members = split(changes);
-        let mut joined = Vec::new();
-        for member in &members {
-            let own =
-                |slice: &TableSlice<'_>| TableChanges { table: slice.table.clone(), records: slice.records.to_vec() };
-            join(&mut joined, member.iter().map(own).collect());
+    /// The members of these changes, given in pieces of so many records.
+    fn split(changes: &[TableChanges], piece: usize) -> Vec<Vec<TableChanges>> {
+        let (mut filling, mut members) = (Filling::default(), Vec::new());
+        let mut full = |member| {
+            members.push(member);
+            Ok::<_, ()>(())
+        };
+        for TableChanges { table, records } in changes {
+            filling.add(table, records.iter().take(piece).cloned(), false, &mut full).unwrap();
+            for records in records.chunks(piece).skip(1) {
+                filling.add(table, records.to_vec(), true, &mut full).unwrap();
+            }
         }
+        let last = filling.take();
+        members.extend((!last.is_empty()).then_some(last));
+        members
+    }
+
+    fn sizes(changes: &[TableChanges]) -> Vec<usize> {
+        let members = split(changes, usize::MAX);
+        assert_eq!(members, split(changes, 3_001), "pieces make no difference");
+        let mut joined = Vec::new();
+        members.iter().for_each(|member| join(&mut joined, member.clone()));
         assert_eq!(joined, changes);
-        members.iter().map(|member| member.iter().map(|slice| slice.records.len()).sum()).collect()
+        members.iter().map(|member| member.iter().map(|table| table.records.len()).sum()).collect()
     }
 
     #[test]

@@ -7,17 +7,20 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use saddlebag_formats::members::Outcome;
-use saddlebag_formats::{LinkId, Seq, TimeMs, Uid};
+use saddlebag_formats::{LinkId, NodeId, Seq, TimeMs, Uid};
 use saddlebag_stores::ledger::{Conflict, ConflictKind, HeldKind};
 use saddlebag_stores::record::Known;
 use saddlebag_stores::tracking::Tracking;
 use saddlebag_stores::{Store, StoreError};
 
+use crate::aside;
 use crate::deletions::{Deleted, Deletions};
 use crate::error::ImportError;
+use crate::exchange;
 use crate::holding;
 use crate::incoming::{Incoming, IncomingAction};
 use crate::merge::{Setting, Side};
+use crate::merged::Merged;
 use crate::plan::{Deletion, Planned, Planner, Write, asserted};
 use crate::references::{self, Target};
 use crate::tally::Tally;
@@ -34,16 +37,17 @@ pub(crate) struct Changes {
 
 impl Changes {
     /// What is held of a link.
-    pub(crate) fn held(store: &mut dyn Store, link: LinkId) -> Result<Self, ImportError> {
+    pub(crate) fn held(store: &mut dyn Store, link: LinkId, merged: &Merged) -> Result<Self, ImportError> {
         let mut changes = Self::default();
         for held in holding::load(store, link)? {
-            changes.add(held);
+            changes.add(held, merged, store.tracking());
         }
         Ok(changes)
     }
 
     /// Adds a change, over what is there of the same record.
-    pub(crate) fn add(&mut self, incoming: Incoming) {
+    pub(crate) fn add(&mut self, mut incoming: Incoming, merged: &Merged, tracking: &Tracking) {
+        merged.translate(tracking, &mut incoming);
         let record = (incoming.table.clone(), incoming.uid);
         match self.index.get(&record) {
             Some(at) => {
@@ -58,6 +62,24 @@ impl Changes {
     }
 }
 
+impl Changes {
+    /// Columns that this schema lacks, with what they refer to at their senders, by table.
+    pub(crate) fn unknown_columns(&self, tracking: &Tracking) -> BTreeMap<u32, BTreeMap<String, Option<String>>> {
+        let mut unknown: BTreeMap<u32, BTreeMap<String, Option<String>>> = BTreeMap::new();
+        for incoming in &self.all {
+            let IncomingAction::Write { columns, .. } = &incoming.action else { continue };
+            let Some(table) = tracking.by_name(&incoming.table) else { continue };
+            if table.identity.to_string() != incoming.identity {
+                continue;
+            }
+            for (name, column) in columns.iter().filter(|(name, _)| table.lacks(name)) {
+                unknown.entry(table.number).or_default().insert(name.clone(), column.references.clone());
+            }
+        }
+        unknown
+    }
+}
+
 /// What the changes are applied with.
 pub(crate) struct Application<'a> {
     pub(crate) store: &'a mut dyn Store,
@@ -65,6 +87,10 @@ pub(crate) struct Application<'a> {
     pub(crate) setting: Setting,
     pub(crate) ahead_ms: i64,
     pub(crate) now: TimeMs,
+    /// Whether what cannot be applied now cannot be applied by this import: its sender is told.
+    pub(crate) is_last_turn: bool,
+    /// The names of nodes.
+    pub(crate) names: &'a HashMap<NodeId, String>,
 }
 
 /// A change that cannot stand, found out by trying.
@@ -103,7 +129,9 @@ impl<'a> Application<'a> {
         loop {
             let known = left_out.len();
             if let Some(attempt) = self.attempt(changes, &mut left_out)? {
-                return self.finish(changes, attempt);
+                let tally = self.finish(changes, attempt)?;
+                self.store.release_savepoint()?;
+                return Ok(tally);
             }
             assert!(left_out.len() > known, "an attempt that fails leaves out at least one more change");
             self.store.rollback_to_savepoint()?;
@@ -111,7 +139,7 @@ impl<'a> Application<'a> {
     }
 
     fn planner(&self) -> Planner<'a> {
-        Planner { setting: self.setting, tracking: self.tracking, ahead_ms: self.ahead_ms, now: self.now }
+        Planner { setting: self.setting, tracking: self.tracking, ahead_ms: self.ahead_ms, now: self.now, names: self.names }
     }
 
     /// Tries everything but what is left out; none if a row must be left out in addition.
@@ -137,12 +165,16 @@ impl<'a> Application<'a> {
             }
         }
         let keys = references::resolve(self.store, &planner, &mut writes, &left_out.gone)?;
+        let refused = aside::set_aside(self.store, &planner, &mut writes, &keys)?;
         let mut batch = Batch::new(self.tracking, writes, keys);
+        refused.into_iter().for_each(|(index, reason)| batch.refuse(index, reason));
         batch.run(self.store)?;
         self.delete(&mut attempt)?;
         // What was refused because of a row that has since gone or changed is tried again.
-        while batch.status.iter().any(|status| matches!(status, Status::Refused(_))) && batch.run(self.store)? {}
-        let failed = batch.fill_in(self.store)?;
+        while batch.has_refused() && batch.run(self.store)? {}
+        let mut failed = exchange::exchange(&mut batch, self.store)?;
+        failed.extend(batch.fill_in(self.store)?);
+        failed.extend(batch.unmet(self.store)?);
         if !failed.is_empty() {
             for (index, status) in failed {
                 leave_out(left_out, &batch.writes[index], status);
@@ -228,7 +260,7 @@ impl<'a> Application<'a> {
             HeldKind::Parked => tally.parked += 1,
             HeldKind::Quarantined => tally.quarantined += 1,
         }
-        holding::keep(self.store, &self.setting, incoming, kind, reason, self.now)
+        holding::keep(self.store, &self.setting, incoming, (kind, reason), self.is_last_turn, self.now)
     }
 
     fn settle(&mut self, incoming: &Incoming, tally: &mut Tally) -> Result<(), ImportError> {

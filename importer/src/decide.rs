@@ -1,12 +1,17 @@
 //! What a person does about held changes: try again, let go, or say that two records are one.
 
-use saddlebag_formats::{LinkId, Uid};
-use saddlebag_stores::Access;
-use saddlebag_stores::ledger::Dropped;
+use saddlebag_formats::{LinkId, Uid, Version};
+use saddlebag_stores::{Access, StoreError};
+use saddlebag_stores::ledger::{Dropped, PeerRole};
+use saddlebag_stores::record::Known;
 use saddlebag_stores::store::absorb;
 
+use crate::apply::Changes;
 use crate::error::ImportError;
+use crate::holding;
 use crate::import::Importer;
+use crate::merged::{Merge, Merged};
+use crate::plan::asserted;
 use crate::tally::Tally;
 
 impl Importer<'_> {
@@ -40,27 +45,78 @@ impl Importer<'_> {
                 at,
             })?;
             importer.store.drop_held(link, table, uid)?;
-            Ok(())
+            importer.stand_by(link, table, uid)
         })
+    }
+
+    /// Has a central's own record go back to a satellite whose change was let go: both ends agree again.
+    fn stand_by(&mut self, id: LinkId, name: &str, uid: Uid) -> Result<(), ImportError> {
+        let link = self.store.links()?.into_iter().find(|link| link.id == id);
+        let is_satellite = link.is_some_and(|link| link.role == PeerRole::Satellite);
+        let Some(table) = self.store.tracking().by_name(name).filter(|_| is_satellite).cloned() else { return Ok(()) };
+        absorb(self.store, self.me.writer(), self.entropy)?;
+        if let Some(Known::Live(mut record)) = self.store.records(&table, &[uid])?.remove(&uid) {
+            record.state = asserted(&table, &record.state, self.store.next_seq()?);
+            self.store.save_states(&table, &[record])?;
+        }
+        Ok(())
     }
 
     /// Says that a held record is the same as one that stands here, which goes on: what was held is merged into it,
     /// and everybody else is told.
     ///
     /// # Errors
-    /// [`ImportError::NotHeld`], or the database's; then nothing was changed.
+    /// [`ImportError::NotHeld`], [`ImportError::NotThere`], [`ImportError::NotDecidedHere`], or the database's; then
+    /// nothing was changed.
     pub fn resolve_same_as(&mut self, link: LinkId, table: &str, uid: Uid, into: Uid) -> Result<Tally, ImportError> {
-        let _ = (link, into);
-        Err(ImportError::NotHeld { table: table.to_owned(), uid })
+        self.within(|importer| {
+            absorb(importer.store, importer.me.writer(), importer.entropy)?;
+            importer.merge_held(link, table, uid, into)
+        })
     }
 
-    fn within<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, ImportError>) -> Result<T, ImportError> {
-        self.store.begin(Access::Write)?;
-        match work(self).and_then(|done| self.store.commit().map(|()| done).map_err(ImportError::from)) {
-            Ok(done) => Ok(done),
-            Err(error) => {
-                self.store.rollback()?;
-                Err(error)
+    fn merge_held(&mut self, id: LinkId, name: &str, uid: Uid, into: Uid) -> Result<Tally, ImportError> {
+        let not_held = || ImportError::NotHeld { table: name.to_owned(), uid };
+        let link = self.store.links()?.into_iter().find(|link| link.id == id).ok_or_else(not_held)?;
+        if link.role == PeerRole::Central {
+            return Err(ImportError::NotDecidedHere { central: link.name });
+        }
+        let table = self.store.tracking().by_name(name).cloned().ok_or_else(not_held)?;
+        let stands = self.store.keys(&table, &[into])?.contains_key(&into);
+        if !stands || uid == into {
+            return Err(ImportError::NotThere { table: name.to_owned(), uid: into });
+        }
+        let held = holding::load(self.store, id)?.into_iter().find(|held| held.table == name && held.uid == uid);
+        let mut held = held.ok_or_else(not_held)?;
+        let (setting, now) = (self.setting(&link)?, self.clock.now());
+        let version = Version::after(None, now, self.me.writer());
+        let merge = Merge { table: &table, from: uid, into, version, source: None };
+        for lost in merge.carry_out(self.store, &setting, now)? {
+            self.store.add_conflict(&lost)?;
+        }
+        holding::settle(self.store, id, &held)?;
+        held.held_as = None;
+        let merged = Merged::load(self.store)?;
+        let mut changes = Changes::held(self.store, id, &merged)?;
+        changes.add(held, &merged, self.store.tracking());
+        let mut tally = self.apply(&link, &changes, 0)?;
+        tally.settled += 1;
+        self.retry_others(&link)?;
+        self.store.place_targets()?;
+        Ok(tally)
+    }
+
+    fn within<T>(&mut self, work: impl Fn(&mut Self) -> Result<T, ImportError>) -> Result<T, ImportError> {
+        loop {
+            self.store.begin(Access::Write)?;
+            let done = work(self).and_then(|done| Ok(self.store.commit().map(|()| done)?));
+            match done {
+                Ok(done) => return Ok(done),
+                Err(error) => self.store.rollback().map_err(ImportError::from).and(match error {
+                    // The store refuses that row from now on: everything else is tried again without it.
+                    ImportError::Store(StoreError::RolledBack { .. }) => Ok(()),
+                    error => Err(error),
+                })?,
             }
         }
     }

@@ -167,8 +167,9 @@ impl Deletions<'_> {
         }
         let Deletion { record, .. } = deletion;
         let (uid, key, state, hash) = (record.uid, Some(record.key.clone()), record.state.clone(), record.hash);
+        let beside = Vec::new();
         // A refusal here shows again, with its reason, when the row itself is deleted.
-        let _refusals = store.write(table, &[RowWrite { uid, key, values, state, hash }])?;
+        let _refusals = store.write(table, &[RowWrite { uid, key, values, beside, state, hash }])?;
         Ok(())
     }
 }

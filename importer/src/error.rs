@@ -90,6 +90,20 @@ pub enum ImportError {
         /// The record.
         uid: saddlebag_formats::Uid,
     },
+    /// A record that another one is to be the same as is not here.
+    #[error("there is no record {uid} in `{table}` that another one could be the same as")]
+    NotThere {
+        /// The table.
+        table: String,
+        /// The record.
+        uid: saddlebag_formats::Uid,
+    },
+    /// A satellite does not decide that two records are one.
+    #[error("what came from {central} is decided there: a satellite does not make two records one")]
+    NotDecidedHere {
+        /// The central.
+        central: String,
+    },
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -128,6 +142,8 @@ impl ImportError {
             Self::OtherEpoch { .. } | Self::TwoWithOneNumber { .. } | Self::NeverMade { .. } => Some(
                 "nothing was changed and this link stands still until a person has looked: keep both databases and all bundles",
             ),
+            Self::NotThere { .. } => Some("name a record that stands in this database, by its uid or its key"),
+            Self::NotDecidedHere { .. } => Some("correct one of the two records here, or have the central say that they are one"),
             Self::NotHeld { .. } => Some("`saddlebag held` shows what is held"),
             Self::Store(error) => Some(error.hint()),
             Self::Damaged { .. } => Some("restore the database from a backup, or ask for help"),

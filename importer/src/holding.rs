@@ -8,7 +8,7 @@ use saddlebag_stores::Store;
 use saddlebag_stores::ledger::{Held, HeldKind, StoredReceipt};
 
 use crate::error::ImportError;
-use crate::incoming::Incoming;
+use crate::incoming::{HeldAs, Incoming};
 use crate::merge::Setting;
 
 /// The held changes of a link.
@@ -24,28 +24,31 @@ pub(crate) fn load(store: &mut dyn Store, link: LinkId) -> Result<Vec<Incoming>,
             _ => Seq(0),
         });
         incoming.set_known(&seqs.collect::<Vec<_>>());
-        incoming.held_as = Some((held.kind, held.reason));
+        incoming.held_as = Some(HeldAs { told: held.told, uid: held.uid });
         changes.push(incoming);
     }
     Ok(changes)
 }
 
-/// Keeps a change, and tells its sender.
+/// Keeps a change, and tells its sender unless it may still apply within this import.
 pub(crate) fn keep(
     store: &mut dyn Store,
     setting: &Setting,
     incoming: &Incoming,
-    kind: HeldKind,
-    reason: &str,
+    (kind, reason): (HeldKind, &str),
+    is_last_turn: bool,
     now: TimeMs,
 ) -> Result<(), ImportError> {
     let link = setting.link;
     let (table, change) = incoming.to_change();
     let change = encode_change(&table, &change)
         .map_err(|error| ImportError::Damaged { what: "a change to be held", reason: error.to_string() })?;
-    let (table, uid) = (incoming.table.clone(), incoming.uid);
+    let (table, uid) = (incoming.table.clone(), incoming.sent_uid());
     let known = incoming.known(setting.acknowledged);
     let known: Vec<_> = (0..).zip(known.iter().map(|seq| Value::Integer(seq.0.cast_signed()))).collect();
+    let was = incoming.held_as.as_ref();
+    let told_before = was.and_then(|was| was.told.as_deref());
+    let told = if is_last_turn { Some(reason) } else { told_before };
     store.save_held(&Held {
         link,
         table: table.clone(),
@@ -55,9 +58,13 @@ pub(crate) fn keep(
         change,
         known: encode_values(&known),
         since: now,
+        told: told.map(ToOwned::to_owned),
     })?;
+    if let Some(was) = was.filter(|was| was.uid != uid) {
+        store.drop_held(link, &table, was.uid)?;
+    }
     // What was told once is repeated until it arrives, and then no more.
-    if incoming.held_as.as_ref().is_some_and(|(was, why)| *was == kind && why == reason) {
+    if told == told_before {
         return Ok(());
     }
     let outcome = match kind {
@@ -69,8 +76,12 @@ pub(crate) fn keep(
 
 /// Lets go of a change that is not held any more, and tells its sender.
 pub(crate) fn settle(store: &mut dyn Store, link: LinkId, incoming: &Incoming) -> Result<(), ImportError> {
-    store.drop_held(link, &incoming.table, incoming.uid)?;
-    let (table, uid) = (incoming.table.clone(), incoming.uid);
+    let (table, uid) = (incoming.table.clone(), incoming.held_as.as_ref().map_or(incoming.uid, |was| was.uid));
+    store.drop_held(link, &table, uid)?;
+    // Who was never told that it was held need not hear that it is not.
+    if incoming.held_as.as_ref().is_some_and(|was| was.told.is_none()) {
+        return Ok(());
+    }
     tell(store, link, table, uid, None, Outcome::Settled, "what was held is applied")
 }
 

@@ -1,12 +1,12 @@
 //! One bundle's import, from its bytes to the end of its transaction.
 
+use std::collections::HashMap;
 use std::fmt;
 
-use saddlebag_formats::Seq;
+use saddlebag_formats::{NodeId, Seq};
 use saddlebag_formats::ambient::{Clock, Entropy};
 use saddlebag_formats::header::BundleHeader;
 use saddlebag_formats::node_name::NodeName;
-use saddlebag_formats::payload::Payload;
 use saddlebag_keys::card::CardDeployment;
 use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::this_node::ThisNode;
@@ -17,10 +17,17 @@ use saddlebag_stores::{Access, Store, StoreError};
 use crate::apply::{Application, Changes};
 use crate::arrival::{self, Arrival};
 use crate::error::ImportError;
-use crate::incoming::Incoming;
 use crate::merge::{Setting, Side};
-use crate::reading::Signed;
+use crate::merged::{Announced, Merge, Merged};
+use crate::reading::{Opened, Signed};
 use crate::tally::Tally;
+use crate::turns::Turns;
+
+/// Records of a bundle that are held in memory together. A larger bundle is decoded twice, and applied in turns.
+pub const RECORDS_AT_ONCE: usize = 20_000;
+
+/// How many rows of a bundle may each undo the whole transaction, by a trigger of the application.
+const TRIES_MAX: u32 = 1_000;
 
 /// Applies bundles to this node's database.
 pub struct Importer<'a> {
@@ -77,38 +84,54 @@ impl Importer<'_> {
     /// # Errors
     /// [`ImportError`]; then nothing was changed.
     pub fn import(&mut self, file: &[u8], dry_run: bool) -> Result<Applied, ImportError> {
+        self.import_in_turns(file, dry_run, RECORDS_AT_ONCE)
+    }
+
+    /// Like [`Importer::import`]; a bundle of more than so many records is decoded and applied member by member.
+    ///
+    /// # Errors
+    /// [`ImportError`]; then nothing was changed.
+    pub fn import_in_turns(
+        &mut self,
+        file: &[u8],
+        dry_run: bool,
+        records_at_once: usize,
+    ) -> Result<Applied, ImportError> {
         self.store.begin(Access::Read)?;
         let links = self.store.links();
         self.store.rollback()?;
         let signed = Signed::check(file, self.me, &links?)?;
-        // Decrypting and decoding come before the write lock; what they cost, the application does not wait for.
-        let payload = signed.open(self.keys)?;
-        self.store.begin(Access::Write)?;
-        match self.take_in(&signed, payload) {
-            Ok(applied) => {
-                if dry_run {
-                    self.store.rollback()?;
-                } else if let Err(error) = self.store.commit() {
-                    self.store.rollback()?;
-                    return Err(error.into());
+        let mut tries = 0;
+        loop {
+            // Decrypting and decoding come before the write lock; what they cost, the application does not wait for.
+            let opened = signed.open(self.keys, records_at_once)?;
+            self.store.begin(Access::Write)?;
+            let done = self.take_in(&signed, opened).and_then(|applied| {
+                if !dry_run {
+                    self.store.commit()?;
                 }
                 Ok(applied)
-            }
-            Err(error) => {
+            });
+            if dry_run || done.is_err() {
                 self.store.rollback()?;
-                Err(error)
+            }
+            tries += 1;
+            match done {
+                // The store refuses that row from now on: everything else is tried again without it.
+                Err(ImportError::Store(StoreError::RolledBack { .. })) if tries < TRIES_MAX => {}
+                done => return done,
             }
         }
     }
 
-    fn take_in(&mut self, signed: &Signed<'_>, payload: Payload) -> Result<Applied, ImportError> {
+    fn take_in(&mut self, signed: &Signed<'_>, mut opened: Opened<'_>) -> Result<Applied, ImportError> {
         let header = signed.header().clone();
         let from = signed.head.sender().name.clone();
         let applied = |result, tally| Applied { header: header.clone(), from: from.clone(), result, tally };
         let mut link = self.link(&header)?;
         let seen = match arrival::judge(&header, &link)? {
             Arrival::Already => {
-                self.remind(&mut link, &payload)?;
+                self.remind(&mut link, &opened)?;
                 return Ok(applied(ImportResult::Already, Tally::default()));
             }
             Arrival::Early { applied: so_far } => {
@@ -120,27 +143,23 @@ impl Importer<'_> {
         if let Some(number) = arrival::acknowledge(&header, &mut link)? {
             self.store.receipts_arrived(link.id, number)?;
         }
-        self.take_nodes(&payload, from.as_str())?;
-        self.note_arrival(&mut link, &header, &payload);
+        self.take_nodes(&opened, from.as_str())?;
+        self.note_arrival(&mut link, &header, &opened);
         self.store.save_link(&link)?;
         absorb(self.store, self.me.writer(), self.entropy)?;
         let now = self.clock.now();
-        for receipt in payload.receipts {
+        for receipt in std::mem::take(&mut opened.receipts) {
             self.store.save_received_receipt(&StoredReceipt { link: link.id, receipt }, now)?;
         }
-        let mut changes = Changes::held(self.store, link.id)?;
-        for table in payload.changes {
-            for record in table.records {
-                if let Some(incoming) = Incoming::new(&table.table, record, seen) {
-                    changes.add(incoming);
-                }
-            }
-        }
+        let mut merged = Merged::load(self.store)?;
+        self.take_merges(&link, &opened.merges, seen, &mut merged)?;
         let ahead_ms = header.created.0.saturating_sub(now.0);
-        let tally = self.apply(&link, &changes, ahead_ms)?;
+        let turns = Turns { link: &link, seen, ahead_ms, merged: &merged };
+        let tally = if opened.is_large() { turns.take(self, &mut opened)? } else { turns.at_once(self, &mut opened)? };
         if tally.records > 0 {
             self.retry_others(&link)?;
         }
+        self.store.place_targets()?;
         Ok(applied(ImportResult::Applied, tally))
     }
 
@@ -152,31 +171,31 @@ impl Importer<'_> {
 
     /// A bundle that comes again may not have been acknowledged where its sender could see it: say it again, unless
     /// the sender acknowledged the very bundle that said so.
-    fn remind(&mut self, link: &mut Link, payload: &Payload) -> Result<(), StoreError> {
+    fn remind(&mut self, link: &mut Link, opened: &Opened<'_>) -> Result<(), StoreError> {
         let is_told = match (link.sent, link.acknowledged) {
             (Some(sent), Some(acknowledged)) => (acknowledged.epoch, acknowledged.number) == (sent.epoch, sent.number),
             _ => false,
         };
-        if !is_told && !link.owes_acknowledgement && has_contents(payload) {
+        if !is_told && !link.owes_acknowledgement && opened.has_contents() {
             link.owes_acknowledgement = true;
             self.store.save_link(link)?;
         }
         Ok(())
     }
 
-    fn note_arrival(&self, link: &mut Link, header: &BundleHeader, payload: &Payload) {
+    fn note_arrival(&self, link: &mut Link, header: &BundleHeader, opened: &Opened<'_>) {
         let upto = link.applied_upto(header.epoch).max(header.upto);
         link.applied = Some(Position { epoch: header.epoch, number: header.number, id: header.id, upto });
         // "A bundle that holds nothing but an acknowledgement asks for none."
-        link.owes_acknowledgement |= has_contents(payload);
-        link.nodes_known = link.nodes_known.max(payload.binding.nodes_known);
+        link.owes_acknowledgement |= opened.has_contents();
+        link.nodes_known = link.nodes_known.max(opened.binding.nodes_known);
         link.last_contact = Some(self.clock.now());
-        link.health = Some(payload.health.encode());
+        link.health = Some(opened.health.encode());
     }
 
     /// Takes a newer list of nodes, if the deployment's key signed it.
-    fn take_nodes(&mut self, payload: &Payload, from: &str) -> Result<(), ImportError> {
-        let Some(bytes) = &payload.binding.nodes else { return Ok(()) };
+    fn take_nodes(&mut self, opened: &Opened<'_>, from: &str) -> Result<(), ImportError> {
+        let Some(bytes) = &opened.binding.nodes else { return Ok(()) };
         let refused = |reason: String| ImportError::Nodes { from: from.to_owned(), reason };
         let (Some(key), Some(known)) = (self.store.setting(DEPLOYMENT_KEY)?, self.store.setting(NODES)?) else {
             return Err(refused("this node has no deployment key to check it with".to_owned()));
@@ -188,39 +207,99 @@ impl Importer<'_> {
         Ok(())
     }
 
-    fn apply(&mut self, link: &Link, changes: &Changes, ahead_ms: i64) -> Result<Tally, ImportError> {
+    /// The names of all nodes of the deployment.
+    fn names(&mut self) -> Result<HashMap<NodeId, String>, ImportError> {
+        let (Some(key), Some(nodes)) = (self.store.setting(DEPLOYMENT_KEY)?, self.store.setting(NODES)?) else {
+            return Ok(HashMap::new());
+        };
+        let deployment = CardDeployment::from_kept(&key, &nodes)
+            .map_err(|error| ImportError::Damaged { what: "the deployment", reason: error.to_string() })?;
+        Ok(deployment.nodes.list().nodes().iter().map(|node| (node.id, node.name.to_string())).collect())
+    }
+
+    /// Carries out what a central says of records that turned out to be one; a satellite decides nothing of the kind.
+    fn take_merges(
+        &mut self,
+        link: &Link,
+        announced: &[Announced],
+        seen: Seq,
+        merged: &mut Merged,
+    ) -> Result<(), ImportError> {
+        if link.role != PeerRole::Central {
+            return Ok(());
+        }
+        let (setting, now) = (self.setting(link)?, self.clock.now());
+        for Announced { table, from, into, version, seq } in announced {
+            let Some(table) = self.store.tracking().by_name(table).cloned() else { continue };
+            let (from, into, version) = (*from, merged.of(&table.name, *into), *version);
+            if *seq <= seen || from == into {
+                continue;
+            }
+            let merge = Merge { table: &table, from, into, version, source: Some(link.id) };
+            for lost in merge.carry_out(self.store, &setting, now)? {
+                self.store.add_conflict(&lost)?;
+            }
+            merged.insert(&table.name, from, into);
+        }
+        Ok(())
+    }
+
+    /// Where changes that come over a link stand.
+    pub(crate) fn setting(&mut self, link: &Link) -> Result<Setting, StoreError> {
         let context = AbsorbContext::of(self.me.writer(), &self.store.links()?);
         let side = match link.role {
             PeerRole::Central => Side::Satellite,
             PeerRole::Satellite => Side::Central,
         };
-        let setting = Setting { side, link: link.id, uplink: context.uplink, acknowledged: context.acknowledged };
+        Ok(Setting { side, link: link.id, uplink: context.uplink, acknowledged: context.acknowledged })
+    }
+
+    /// Makes room beside the records for columns that changes bring and this schema lacks.
+    fn learn_columns(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        for (number, columns) in changes.unknown_columns(self.store.tracking()) {
+            self.store.learn_columns(number, &columns.into_iter().collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+
+    /// Applies changes of a link; what cannot be applied is held, and its sender told.
+    pub(crate) fn apply(&mut self, link: &Link, changes: &Changes, ahead_ms: i64) -> Result<Tally, ImportError> {
+        self.apply_turn(link, changes, ahead_ms, true)
+    }
+
+    /// Applies changes of a link; unless it is the last turn, what is held may still apply.
+    pub(crate) fn apply_turn(
+        &mut self,
+        link: &Link,
+        changes: &Changes,
+        ahead_ms: i64,
+        is_last_turn: bool,
+    ) -> Result<Tally, ImportError> {
+        let setting = self.setting(link)?;
+        self.learn_columns(changes)?;
         let tracking = self.store.tracking().clone();
-        let now = self.clock.now();
-        Application { store: self.store, tracking: &tracking, setting, ahead_ms, now }.apply(changes)
+        let (now, names) = (self.clock.now(), self.names()?);
+        let (store, tracking, names) = (&mut *self.store, &tracking, &names);
+        Application { store, tracking, setting, ahead_ms, now, is_last_turn, names }.apply(changes)
     }
 
     /// Tries everything again that is held, of all links.
     pub(crate) fn apply_all_held(&mut self) -> Result<Tally, ImportError> {
-        let mut sum = Tally::default();
+        let (mut sum, merged) = (Tally::default(), Merged::load(self.store)?);
         for link in self.store.links()? {
-            let changes = Changes::held(self.store, link.id)?;
+            let changes = Changes::held(self.store, link.id, &merged)?;
             sum += self.apply(&link, &changes, 0)?;
         }
         Ok(sum)
     }
 
     /// What is held of other links may have waited for what this one brought.
-    fn retry_others(&mut self, link: &Link) -> Result<(), ImportError> {
+    pub(crate) fn retry_others(&mut self, link: &Link) -> Result<(), ImportError> {
+        let merged = Merged::load(self.store)?;
         for other in self.store.links()?.into_iter().filter(|other| other.id != link.id) {
-            let changes = Changes::held(self.store, other.id)?;
+            let changes = Changes::held(self.store, other.id, &merged)?;
             self.apply(&other, &changes, 0)?;
         }
         Ok(())
     }
-}
-
-/// Whether a bundle says more than what has arrived and how its sender does.
-fn has_contents(payload: &Payload) -> bool {
-    !payload.changes.is_empty() || !payload.receipts.is_empty() || payload.binding.nodes.is_some()
 }

@@ -6,8 +6,6 @@ use saddlebag_formats::{
     Action, ColumnChange, ColumnDescription, RecordChange, Seen, SeenVersions, Seq, TableDescription, Uid, Version,
 };
 
-use saddlebag_stores::ledger::HeldKind;
-
 use crate::merge::New;
 
 /// One record's change.
@@ -19,8 +17,19 @@ pub(crate) struct Incoming {
     pub(crate) action: IncomingAction,
     /// Its first place in the sender's feed: the order of execution.
     pub(crate) seq: Seq,
+    /// The record of which it spoke, where that turned out to be another one.
+    pub(crate) merged_from: Option<Uid>,
     /// Why it was held before this import, if it was.
-    pub(crate) held_as: Option<(HeldKind, String)>,
+    pub(crate) held_as: Option<HeldAs>,
+}
+
+/// How a change was held.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct HeldAs {
+    /// The reason that its sender was last told.
+    pub(crate) told: Option<String>,
+    /// The record as it was named then.
+    pub(crate) uid: Uid,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +90,7 @@ impl Incoming {
             uid: change.uid,
             action,
             seq,
+            merged_from: None,
             held_as: None,
         })
     }
@@ -93,6 +103,7 @@ impl Incoming {
     pub(crate) fn overlay(&mut self, later: Self) -> Vec<(String, IncomingColumn)> {
         let mut replaced = Vec::new();
         self.identity = later.identity;
+        self.merged_from = self.merged_from.or(later.merged_from);
         match (&mut self.action, later.action) {
             (
                 IncomingAction::Write { whole, columns },
@@ -136,6 +147,11 @@ impl Incoming {
         }
     }
 
+    /// The record as its sender names it.
+    pub(crate) fn sent_uid(&self) -> Uid {
+        self.merged_from.unwrap_or(self.uid)
+    }
+
     /// The change in the form in which it is kept.
     pub(crate) fn to_change(&self) -> (TableDescription, RecordChange) {
         let mut description =
@@ -167,7 +183,7 @@ impl Incoming {
                 Action::Delete { version: *version, seq: self.seq, seen, same_as: *same_as }
             }
         };
-        (description, RecordChange { uid: self.uid, action })
+        (description, RecordChange { uid: self.sent_uid(), action })
     }
 }
 

@@ -4,21 +4,25 @@
 //! applied stand together, or nothing of it does.
 
 mod apply;
+mod aside;
 mod arrival;
 mod decide;
 mod deletions;
 mod error;
+mod exchange;
 mod holding;
 mod import;
 mod incoming;
 pub mod merge;
+mod merged;
 mod order;
 mod plan;
 mod reading;
 mod references;
 mod tally;
+mod turns;
 mod writes;
 
 pub use error::ImportError;
-pub use import::{Applied, ImportResult, Importer};
+pub use import::{Applied, ImportResult, Importer, RECORDS_AT_ONCE};
 pub use tally::Tally;

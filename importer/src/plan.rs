@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use saddlebag_formats::limits::TIME_MS_MAX;
 use saddlebag_formats::row_state_bytes::encode_values;
-use saddlebag_formats::{ColumnState, RowState, Seq, TimeMs, Uid, Value, Version};
-use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictSide, HeldKind};
+use saddlebag_formats::{ColumnState, NodeId, RowState, Seq, TimeMs, Uid, Value, Version};
+use saddlebag_stores::config::Direction;
+use saddlebag_stores::ledger::{BesideWhy, Conflict, ConflictKind, ConflictSide, HeldKind};
 use saddlebag_stores::raise::is_unacknowledged;
 use saddlebag_stores::record::{Key, Known, Record, Tombstone};
 use saddlebag_stores::tracking::{TrackedColumn, TrackedTable, Tracking};
@@ -24,6 +25,8 @@ pub(crate) struct Write {
     pub(crate) key: Option<Key>,
     /// The columns to be written, by index; references not translated yet.
     pub(crate) values: BTreeMap<usize, Value>,
+    /// Those of them whose true value cannot stand there, by index.
+    pub(crate) aside: BTreeMap<usize, Aside>,
     pub(crate) state: RowState,
     pub(crate) hash: u64,
     pub(crate) conflicts: Vec<Conflict>,
@@ -32,13 +35,23 @@ pub(crate) struct Write {
 impl Write {
     /// Whether a deleted record that is to come back would come back without its values: it went unseen.
     pub(crate) fn lacks_values(&self, table: &TrackedTable, tombstone: &Tombstone) -> bool {
-        tombstone.values.is_empty() && self.values.len() < table.columns.len()
+        tombstone.values.is_empty() && self.values.len() < table.present().count()
     }
 
-    /// Whether a column refers to a row that nobody else ever knew.
-    pub(crate) fn has_dangling(&self) -> bool {
-        self.values.values().any(|value| matches!(value, Value::Dangling(_)))
+    /// Sets aside the columns that this schema lacks.
+    fn set_absent_aside(&mut self, table: &TrackedTable) {
+        for index in self.values.keys().filter(|index| table.columns[**index].absent.is_some()) {
+            self.aside.insert(*index, Aside { shown: None, why: BesideWhy::NoColumn });
+        }
     }
+}
+
+/// A value that is kept beside the record.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Aside {
+    /// What stands in the column instead, a value of this database; none where there is no such column.
+    pub(crate) shown: Option<Value>,
+    pub(crate) why: BesideWhy,
 }
 
 /// A record to be deleted, unless others refer to it.
@@ -69,6 +82,8 @@ pub(crate) struct Planner<'a> {
     /// How far the sender's clock is ahead of this node's, in milliseconds.
     pub(crate) ahead_ms: i64,
     pub(crate) now: TimeMs,
+    /// The names of nodes.
+    pub(crate) names: &'a HashMap<NodeId, String>,
 }
 
 impl Planner<'_> {
@@ -77,6 +92,9 @@ impl Planner<'_> {
         let Some(table) = self.tracking.by_name(&incoming.table) else {
             return quarantine(format!("this node does not keep the table `{}` in step", incoming.table));
         };
+        if table.direction == Direction::Match {
+            return quarantine(format!("the rows of `{}` are only matched here, and never change by a bundle", table.name));
+        }
         let identity = table.identity.to_string();
         if identity != incoming.identity {
             return quarantine(format!(
@@ -86,7 +104,8 @@ impl Planner<'_> {
         }
         match (&incoming.action, known) {
             (IncomingAction::Write { columns, .. }, Some(Known::Live(record))) => {
-                self.with_columns(table, columns, |columns| self.update(cause, table, record, columns, seq))
+                let is_same = incoming.merged_from.is_some();
+                self.with_columns(table, columns, |columns| self.update(cause, table, (record, is_same), columns, seq))
             }
             (IncomingAction::Write { whole, columns }, Some(Known::Deleted(tombstone))) => {
                 self.with_columns(table, columns, |columns| {
@@ -119,7 +138,7 @@ impl Planner<'_> {
                 if table.excluded.contains(name) {
                     continue;
                 }
-                return quarantine(format!("the column `{name}` of `{}` does not exist here", table.name));
+                return quarantine(format!("the column `{name}` of `{}` is only this place's own", table.name));
             };
             if let Some(reason) = misfit(table, &table.columns[index], &column.new.value) {
                 return quarantine(reason);
@@ -146,29 +165,31 @@ impl Planner<'_> {
             return quarantine("the record comes without any column that is shared here".to_owned());
         };
         let values: BTreeMap<_, _> = columns.into_iter().map(|(index, new)| (index, new.value)).collect();
-        let all: Vec<Value> =
-            (0..table.columns.len()).map(|i| values.get(&i).cloned().unwrap_or(Value::Null)).collect();
-        Planned::Write(Box::new(Write {
+        let mut write = Write {
             cause: Some(cause),
             table: table.number,
             uid,
             key: None,
-            hash: table.row_hash(uid, &all),
+            hash: 0,
             values,
+            aside: BTreeMap::new(),
             state,
             conflicts: Vec::new(),
-        }))
+        };
+        write.hash = self.hash_of(table, &write);
+        write.set_absent_aside(table);
+        Planned::Write(Box::new(write))
     }
 
     fn update(
         &self,
         cause: usize,
         table: &TrackedTable,
-        record: &Record,
+        (record, is_same): (&Record, bool),
         columns: Vec<(usize, New)>,
         seq: Seq,
     ) -> Planned {
-        if let Some(reason) = self.is_another_record(table, record, &columns) {
+        if !is_same && let Some(reason) = self.is_another_record(table, record, &columns) {
             return quarantine(reason);
         }
         let mut states: BTreeMap<u16, ColumnState> =
@@ -179,9 +200,10 @@ impl Planner<'_> {
             let column = &table.columns[index];
             let known = record.state.of(column.id);
             let value = &record.values[index];
-            let (here, came_default) = (is_default(column, value), is_default(column, &new.value));
+            let (here, came_default) = (column.is_default(value), column.is_default(&new.value));
             let local = Local { value, state: known, is_default: here, came_default };
-            let outcome = merge::merge(&self.setting, &new, local);
+            let is_unknown = record.unknown.contains(&column.id);
+            let outcome = if is_unknown { Outcome::Taken } else { merge::merge(&self.setting, &new, local) };
             if let Outcome::Conflict { incoming_wins } = outcome {
                 conflicts.push(self.value_conflict(table, record.uid, column, &new, local, incoming_wins));
             }
@@ -189,8 +211,12 @@ impl Planner<'_> {
                 Outcome::Same | Outcome::Kept => {}
                 Outcome::Taken | Outcome::Conflict { incoming_wins: true } => {
                     changed = true;
-                    states.insert(column.id, merge::taken(&self.setting, &new, Some(known), seq));
-                    if new.value != *value {
+                    let known = Some(known).filter(|_| !is_unknown);
+                    let mut taken = merge::taken(&self.setting, &new, known, seq);
+                    // Its sender may have both records yet, and this value only in the one that goes.
+                    taken.source = taken.source.filter(|_| !is_same);
+                    states.insert(column.id, taken);
+                    if new.value != *value || is_unknown {
                         all[index] = new.value.clone();
                         values.insert(index, new.value);
                     }
@@ -203,16 +229,19 @@ impl Planner<'_> {
         }
         let states: Vec<_> = states.into_iter().collect();
         let Some(state) = RowState::from_columns(&states).filter(|_| changed) else { return Planned::Nothing };
-        Planned::Write(Box::new(Write {
+        let mut write = Write {
             cause: Some(cause),
             table: table.number,
             uid: record.uid,
             key: Some(record.key.clone()),
             values,
+            aside: BTreeMap::new(),
             state,
             hash: table.row_hash(record.uid, &all),
             conflicts,
-        }))
+        };
+        write.set_absent_aside(table);
+        Planned::Write(Box::new(write))
     }
 
     /// "A *creation* whose natural values differ from those of the live record with that uid (its key was
@@ -274,11 +303,9 @@ impl Planner<'_> {
         let states: Vec<_> = states.into_iter().collect();
         write.state = RowState::from_columns(&states).unwrap_or(write.state);
         write.hash = self.hash_of(table, &write);
+        write.set_absent_aside(table);
         if write.lacks_values(table, tombstone) {
             return quarantine("it brings back a record that went unseen, so that its values are not known".to_owned());
-        }
-        if write.has_dangling() {
-            return quarantine("it brings back a record that referred to one that nobody knows".to_owned());
         }
         if tombstone.source != Some(link) {
             write.conflicts.push(self.deletion_conflict(table, tombstone.uid, latest, tombstone.version));
@@ -289,22 +316,21 @@ impl Planner<'_> {
     /// A deleted record as it was: it stands again, and travels whole to everybody.
     pub(crate) fn revive(&self, table: &TrackedTable, tombstone: &Tombstone, seq: Seq) -> Write {
         let known: HashMap<u16, &Value> = tombstone.values.iter().map(|(id, value)| (*id, value)).collect();
-        let value = |(index, column): (usize, &TrackedColumn)| match known.get(&column.id)? {
-            // Its target came and went before anybody else knew of it.
-            Value::Dangling(_) if !column.not_null => Some((index, Value::Null)),
-            value => Some((index, (*value).clone())),
-        };
+        let value =
+            |(index, column): (usize, &TrackedColumn)| Some((index, (*known.get(&column.id)?).clone()));
         let mut write = Write {
             cause: None,
             table: table.number,
             uid: tombstone.uid,
             key: None,
             values: table.columns.iter().enumerate().filter_map(value).collect(),
+            aside: BTreeMap::new(),
             state: asserted(table, &tombstone.state, seq),
             hash: 0,
             conflicts: Vec::new(),
         };
         write.hash = self.hash_of(table, &write);
+        write.set_absent_aside(table);
         write
     }
 
@@ -416,27 +442,21 @@ fn deletion_state(tombstone: &Tombstone) -> ColumnState {
     ColumnState { version: *version, effective: None, seq: *seq, source: *source, base: None }
 }
 
-/// Why a value cannot stand in a column, as far as that can be told without the database.
+/// Why a value cannot stand in a column nor beside the record: the two ends do not agree on what the column is.
 fn misfit(table: &TrackedTable, column: &TrackedColumn, value: &Value) -> Option<String> {
     let name = format!("`{}` of `{}`", column.name, table.name);
-    match (value, column.reference) {
-        (Value::Dangling(_), _) => Some(format!("the column {name} refers to a row that does not exist at the sender")),
-        (Value::Reference(_), None) => Some(format!("the column {name} is a reference at the sender and none here")),
-        (Value::Reference(_) | Value::Null, Some(_)) | (_, None) => None,
-        (_, Some(_)) => Some(format!("the column {name} is a reference here and none at the sender")),
-    }
-}
-
-/// Whether a value is what the column has when nobody says anything: null, or its default where that is plain.
-fn is_default(column: &TrackedColumn, value: &Value) -> bool {
-    let default = column.default.as_deref().map(str::trim);
-    match (value, default) {
-        (Value::Null, _) => true,
-        (Value::Integer(number), Some(default)) => default.parse() == Ok(*number),
-        (Value::Real(number), Some(default)) => default.parse::<f64>().is_ok_and(|d| d.to_bits() == number.to_bits()),
-        (Value::Text(text), Some(default)) => {
-            default.strip_prefix('\'').and_then(|d| d.strip_suffix('\'')).is_some_and(|d| d.replace("''", "'") == *text)
+    match value {
+        Value::Null | Value::Dangling(_) => None,
+        Value::Reference(_) if column.names_its_table => {
+            Some(format!("the column {name} names its table here, and does not at the sender"))
         }
-        _ => false,
+        Value::NamedReference(..) if column.reference.is_some() => {
+            Some(format!("the column {name} names its table at the sender, and does not here"))
+        }
+        Value::Reference(_) | Value::NamedReference(..) => None,
+        _ if column.reference.is_some() => {
+            Some(format!("the column {name} is a reference here and none at the sender"))
+        }
+        _ => None,
     }
 }

@@ -1,12 +1,14 @@
 //! From a file's bytes to a verified, opened, decoded bundle. "Reading order": nothing is decrypted, decompressed
 //! or decoded before the signature and the payload's size and hash have been checked.
 
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 
-use saddlebag_formats::NodeId;
 use saddlebag_formats::envelope::Head;
 use saddlebag_formats::header::{BundleHeader, KeyId};
-use saddlebag_formats::payload::{self, Payload};
+use saddlebag_formats::members::{Binding, Health, Receipt};
+use saddlebag_formats::payload::PayloadError;
+use saddlebag_formats::PayloadReader;
+use saddlebag_formats::{NodeId, TableChanges};
 use saddlebag_keys::card::Card;
 use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::sealing;
@@ -15,6 +17,7 @@ use saddlebag_keys::trust::{Peer, Verified, verify_head};
 use saddlebag_stores::ledger::Link;
 
 use crate::error::ImportError;
+use crate::merged::{Announced, Merged};
 
 /// A bundle whose sender, receiver and bytes are right.
 pub(crate) struct Signed<'a> {
@@ -40,17 +43,87 @@ impl<'a> Signed<'a> {
         &self.head.get().header
     }
 
-    /// Decrypts, decompresses and decodes, and checks that the inside belongs to the outside.
-    pub(crate) fn open(&self, keys: &NodeKeys) -> Result<Payload, ImportError> {
-        let from = || self.head.sender().name.to_string();
-        let plain = sealing::open(self.payload, &keys.sealing)
-            .map_err(|source| ImportError::Sealed { from: from(), source })?;
-        let payload =
-            payload::unpack(BufReader::new(plain)).map_err(|source| ImportError::Contents { from: from(), source })?;
-        if !payload.binding.agrees_with(self.header()) {
-            return Err(ImportError::OtherContents { from: from() });
+    /// Decrypts, decompresses and decodes everything, and checks that the inside belongs to the outside.
+    /// More than `records_at_once` records are not held.
+    pub(crate) fn open(&'a self, keys: &'a NodeKeys, records_at_once: usize) -> Result<Opened<'a>, ImportError> {
+        let mut reader = self.reader(keys)?;
+        if !reader.binding().agrees_with(self.header()) {
+            return Err(ImportError::OtherContents { from: self.from() });
         }
-        Ok(payload)
+        let (binding, health) = (reader.binding().clone(), reader.health().clone());
+        let (receipts, mut merges) = (reader.take_receipts(), Vec::new());
+        let (mut kept, mut is_large) = (Vec::new(), false);
+        while let Some(tables) = reader.next_changes().map_err(|source| self.contents(source))? {
+            merges.extend(Merged::announced(&tables));
+            is_large |= reader.counts().records > records_at_once;
+            kept.push(tables);
+            if is_large {
+                kept.clear();
+            }
+        }
+        let has_changes = reader.finish().map_err(|source| self.contents(source))?.records > 0;
+        let changes = if is_large { Members::Again(self, keys) } else { Members::Decoded(kept) };
+        Ok(Opened { binding, health, receipts, merges, has_changes, changes })
+    }
+
+    fn reader(&self, keys: &NodeKeys) -> Result<PayloadReader<BufReader<impl Read + use<'a>>>, ImportError> {
+        let plain = sealing::open(self.payload, &keys.sealing)
+            .map_err(|source| ImportError::Sealed { from: self.from(), source })?;
+        PayloadReader::new(BufReader::new(plain)).map_err(|source| self.contents(source))
+    }
+
+    fn contents(&self, source: PayloadError) -> ImportError {
+        ImportError::Contents { from: self.from(), source }
+    }
+
+    fn from(&self) -> String {
+        self.head.sender().name.to_string()
+    }
+}
+
+/// A bundle that was read to its end, and found right.
+pub(crate) struct Opened<'a> {
+    pub(crate) binding: Binding,
+    pub(crate) health: Health,
+    pub(crate) receipts: Vec<Receipt>,
+    /// Records that turned out to be others.
+    pub(crate) merges: Vec<Announced>,
+    pub(crate) has_changes: bool,
+    changes: Members<'a>,
+}
+
+enum Members<'a> {
+    Decoded(Vec<Vec<TableChanges>>),
+    /// Too many to be held.
+    Again(&'a Signed<'a>, &'a NodeKeys),
+}
+
+impl Opened<'_> {
+    /// Whether its changes are too many to be held together.
+    pub(crate) fn is_large(&self) -> bool {
+        matches!(self.changes, Members::Again(..))
+    }
+
+    /// Whether it says more than what has arrived and how its sender does.
+    pub(crate) fn has_contents(&self) -> bool {
+        self.has_changes || !self.receipts.is_empty() || self.binding.nodes.is_some()
+    }
+
+    /// Gives the changes member by member.
+    pub(crate) fn each(
+        &mut self,
+        take: &mut dyn FnMut(Vec<TableChanges>) -> Result<(), ImportError>,
+    ) -> Result<(), ImportError> {
+        match &mut self.changes {
+            Members::Decoded(members) => std::mem::take(members).into_iter().try_for_each(take),
+            Members::Again(signed, keys) => {
+                let mut reader = signed.reader(keys)?;
+                while let Some(tables) = reader.next_changes().map_err(|source| signed.contents(source))? {
+                    take(tables)?;
+                }
+                Ok(())
+            }
+        }
     }
 }
 

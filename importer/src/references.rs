@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use saddlebag_formats::{Uid, Value};
 use saddlebag_stores::record::{Key, Known};
-use saddlebag_stores::tracking::{TrackedTable, Tracking};
+use saddlebag_stores::tracking::{TrackedColumn, TrackedTable, Tracking, named_key};
 use saddlebag_stores::{Store, StoreError};
 
 use crate::merge::Side;
@@ -22,11 +22,18 @@ pub(crate) struct Keys {
     known: HashMap<Target, Key>,
     /// Looked for and not found.
     absent: HashSet<Target>,
+    /// Deleted here, where the central has decided so.
+    deleted: HashSet<Target>,
 }
 
 impl Keys {
     pub(crate) fn get(&self, target: &Target) -> Option<&Key> {
         self.known.get(target)
+    }
+
+    /// Whether it was deleted here as its central wanted.
+    pub(crate) fn is_deleted(&self, target: &Target) -> bool {
+        self.deleted.contains(target)
     }
 
     pub(crate) fn insert(&mut self, target: Target, key: Key) {
@@ -35,12 +42,18 @@ impl Keys {
 }
 
 /// The targets that a row to be written refers to, with the column that does.
-pub(crate) fn targets(table: &TrackedTable, write: &Write) -> Vec<(usize, Target)> {
-    let target = |(index, value): (&usize, &Value)| match (value, table.columns[*index].reference) {
-        (Value::Reference(uid), Some(number)) => Some((*index, (number, *uid))),
+pub(crate) fn targets(tracking: &Tracking, table: &TrackedTable, write: &Write) -> Vec<(usize, Target)> {
+    let shared = write.values.iter().filter(|(index, _)| !write.aside.contains_key(index));
+    shared.filter_map(|(index, value)| Some((*index, target(tracking, &table.columns[*index], value)?))).collect()
+}
+
+/// The record that a value points to, where its column can hold such a reference.
+pub(crate) fn target(tracking: &Tracking, column: &TrackedColumn, value: &Value) -> Option<Target> {
+    match value {
+        Value::Reference(uid) => Some((column.reference?, *uid)),
+        Value::NamedReference(name, uid) if column.names_its_table => Some((tracking.named(name)?.number, *uid)),
         _ => None,
-    };
-    write.values.iter().filter_map(target).collect()
+    }
 }
 
 /// Looks up all targets, in bulk, and adds to `writes` the deleted records that come back because of them; those in
@@ -58,7 +71,7 @@ pub(crate) fn resolve(
         let mut wanted: HashMap<u32, Vec<Uid>> = HashMap::new();
         for write in &writes[looked_at..] {
             let Some(table) = planner.tracking.by_number(write.table) else { continue };
-            for (_, target) in targets(table, write) {
+            for (_, target) in targets(planner.tracking, table, write) {
                 if !here.contains(&target) && keys.get(&target).is_none() && !keys.absent.contains(&target) {
                     wanted.entry(target.0).or_default().push(target.1);
                 }
@@ -91,13 +104,21 @@ fn look_up(
     let found = store.keys(table, uids)?;
     let missing: Vec<Uid> = uids.iter().filter(|uid| !found.contains_key(uid)).copied().collect();
     keys.known.extend(found.into_iter().map(|(uid, key)| ((table.number, uid), key)));
-    let deleted = if planner.setting.side == Side::Central { store.records(table, &missing)? } else { HashMap::new() };
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let deleted = store.records(table, &missing)?;
+    if planner.setting.side == Side::Satellite {
+        keys.absent.extend(missing.iter().map(|uid| (table.number, *uid)));
+        keys.deleted.extend(deleted.into_keys().map(|uid| (table.number, uid)));
+        return Ok(());
+    }
     for uid in missing {
         match deleted.get(&uid) {
             Some(Known::Deleted(tombstone)) => {
                 let seq = store.next_seq()?;
                 let mut write = planner.revive(table, tombstone, seq);
-                if write.has_dangling() || write.lacks_values(table, tombstone) || gone.contains(&(table.number, uid)) {
+                if write.lacks_values(table, tombstone) || gone.contains(&(table.number, uid)) {
                     keys.absent.insert((table.number, uid));
                     continue;
                 }
@@ -123,9 +144,19 @@ pub(crate) fn translate(
     let table = tracking.by_number(write.table)?;
     let mut values = Vec::with_capacity(write.values.len());
     for (index, value) in write.values.iter().filter(|(index, _)| columns(**index)) {
-        let local = match (value, table.columns[*index].reference) {
-            (Value::Reference(uid), Some(number)) => keys.get(&(number, *uid))?.0.first()?.clone(),
-            _ => value.clone(),
+        if let Some(aside) = write.aside.get(index) {
+            values.extend(aside.shown.clone().map(|shown| (*index, shown)));
+            continue;
+        }
+        let local = match target(tracking, &table.columns[*index], value) {
+            Some(target) => {
+                let key = keys.get(&target)?.0.first()?;
+                match value {
+                    Value::NamedReference(name, _) => named_key(name, key),
+                    _ => key.clone(),
+                }
+            }
+            None => value.clone(),
         };
         values.push((*index, local));
     }

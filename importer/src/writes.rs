@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use saddlebag_formats::Value;
+use saddlebag_stores::ledger::Beside;
 use saddlebag_stores::record::RowWrite;
 use saddlebag_stores::tracking::Tracking;
 use saddlebag_stores::{Store, StoreError};
@@ -32,15 +34,36 @@ pub(crate) struct Batch<'a> {
     /// Which write makes a record that is not there yet.
     makes: HashMap<Target, usize>,
     nodes: Vec<Node>,
+    /// Writes that are not tried at all.
+    hopeless: HashSet<usize>,
 }
 
 impl<'a> Batch<'a> {
     pub(crate) fn new(tracking: &'a Tracking, writes: Vec<Write>, keys: Keys) -> Self {
         let makes = writes.iter().enumerate().filter(|(_, w)| w.key.is_none()).map(|(i, w)| (of(w), i)).collect();
         let status = vec![Status::Pending; writes.len()];
-        let mut batch = Self { tracking, writes, status, keys, makes, nodes: Vec::new() };
+        let mut batch = Self { tracking, writes, status, keys, makes, nodes: Vec::new(), hopeless: HashSet::new() };
         batch.nodes = (0..batch.writes.len()).map(|index| batch.node(index)).collect();
         batch
+    }
+
+    /// Whether a write cannot stand, whatever else is written.
+    pub(crate) fn is_hopeless(&self, index: usize) -> bool {
+        self.hopeless.contains(&index)
+    }
+
+    /// Whether something was refused that may be tried again.
+    pub(crate) fn has_refused(&self) -> bool {
+        let refused = |(index, status): (usize, &Status)| {
+            matches!(status, Status::Refused(_)) && !self.hopeless.contains(&index)
+        };
+        self.status.iter().enumerate().any(refused)
+    }
+
+    /// Leaves out a write that cannot stand.
+    pub(crate) fn refuse(&mut self, index: usize, reason: String) {
+        self.hopeless.insert(index);
+        self.status[index] = Status::Refused(reason);
     }
 
     /// The other writes that one needs.
@@ -48,7 +71,7 @@ impl<'a> Batch<'a> {
         let write = &self.writes[index];
         let mut node = Node::default();
         let Some(table) = self.tracking.by_number(write.table) else { return node };
-        for (column, target) in targets(table, write) {
+        for (column, target) in targets(self.tracking, table, write) {
             let Some(made_by) = self.makes.get(&target) else { continue };
             if table.columns[column].not_null {
                 node.required.push(*made_by);
@@ -84,8 +107,8 @@ impl<'a> Batch<'a> {
     }
 
     fn try_again(&mut self) {
-        for status in &mut self.status {
-            if !matches!(status, Status::Done { .. }) {
+        for (index, status) in self.status.iter_mut().enumerate() {
+            if !matches!(status, Status::Done { .. }) && !self.hopeless.contains(&index) {
                 *status = Status::Pending;
             }
         }
@@ -114,7 +137,7 @@ impl<'a> Batch<'a> {
     fn waits_for(&self, index: usize) -> Option<String> {
         let write = &self.writes[index];
         let table = self.tracking.by_number(write.table)?;
-        targets(table, write).into_iter().find_map(|(column, target)| {
+        targets(self.tracking, table, write).into_iter().find_map(|(column, target)| {
             let name = self.tracking.by_number(target.0).map_or("?", |table| table.name.as_str());
             let what = match self.makes.get(&target).map(|made_by| &self.status[*made_by]) {
                 Some(Status::Pending | Status::Done { .. }) => return None,
@@ -147,7 +170,7 @@ impl<'a> Batch<'a> {
         for step in steps {
             let write = &self.writes[step.index];
             let values = translate(self.tracking, write, &self.keys, |column| !step.deferred.contains(&column));
-            rows.push(row(write, values.unwrap_or_default()));
+            rows.push(self.row(write, values.unwrap_or_default()));
         }
         let Some(table) = steps.first().and_then(|step| self.tracking.by_number(self.writes[step.index].table)) else {
             return Ok(false);
@@ -167,6 +190,17 @@ impl<'a> Batch<'a> {
         Ok(progress)
     }
 
+    /// The rows written that refer to what is not here, which the database would notice only at the very end.
+    pub(crate) fn unmet(&self, store: &mut dyn Store) -> Result<Vec<(usize, Status)>, StoreError> {
+        let unmet = store.unmet_references()?;
+        let reason = |index: usize| {
+            let target = unmet.get(&of(&self.writes[index]))?;
+            Some(Status::Refused(format!("it refers to a row of `{target}` that is not here")))
+        };
+        let done = (0..self.writes.len()).filter(|index| matches!(self.status[*index], Status::Done { .. }));
+        Ok(done.filter_map(|index| Some((index, reason(index)?))).collect())
+    }
+
     /// Fills in the columns that waited for their target. Gives the writes that cannot stand, with the reason: the
     /// attempt must be undone and made again without them.
     pub(crate) fn fill_in(&mut self, store: &mut dyn Store) -> Result<Vec<(usize, Status)>, StoreError> {
@@ -182,15 +216,21 @@ impl<'a> Batch<'a> {
                 failed.push((index, Status::Parked("it refers to a record that is held itself".to_owned())));
                 continue;
             };
-            let mut outcomes = store.write(table, &[row(write, values)])?;
+            let mut outcomes = store.write(table, &[self.row(write, values)])?;
             if let Some(Err(refusal)) = outcomes.pop() {
                 failed.push((index, Status::Refused(refusal.reason)));
             }
         }
         Ok(failed)
     }
-}
 
-fn row(write: &Write, values: Vec<(usize, saddlebag_formats::Value)>) -> RowWrite {
-    RowWrite { uid: write.uid, key: write.key.clone(), values, state: write.state.clone(), hash: write.hash }
+    fn row(&self, write: &Write, values: Vec<(usize, Value)>) -> RowWrite {
+        let columns = self.tracking.by_number(write.table).map(|table| table.columns.as_slice()).unwrap_or_default();
+        let beside = write.aside.iter().filter_map(|(index, aside)| {
+            let (column, value) = (columns.get(*index)?.id, write.values.get(index)?.clone());
+            Some(Beside { uid: write.uid, column, value, shown: aside.shown.clone(), why: aside.why })
+        });
+        let (uid, key, beside) = (write.uid, write.key.clone(), beside.collect());
+        RowWrite { uid, key, values, beside, state: write.state.clone(), hash: write.hash }
+    }
 }

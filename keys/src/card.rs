@@ -5,6 +5,7 @@
 //! Invariant: a [`Card`] that was parsed is signed by the key that it shows, and where it brings a
 //! deployment, that deployment's own list has the node with exactly these keys.
 
+mod tables;
 mod wire;
 
 use saddlebag_formats::limits::CARD_BYTES_MAX;
@@ -16,6 +17,8 @@ use crate::node_keys::NodeKeys;
 use crate::sealing::SealingRecipient;
 use crate::signed_text::{self, FieldError, TextError};
 use crate::signing::{KeyError, PublicKey, SigningKeys};
+
+pub use tables::{CardTable, TableProblem};
 
 /// How the name of a card's file ends.
 pub const CARD_SUFFIX: &str = ".card";
@@ -54,6 +57,8 @@ pub struct Card {
     pub made: TimeMs,
     /// The deployment that lists it; a central always brings it.
     pub deployment: Option<CardDeployment>,
+    /// How the deployment's tables are known at every place: a central's choice, in order of name.
+    pub tables: Vec<CardTable>,
 }
 
 /// The deployment that a card brings.
@@ -135,6 +140,14 @@ pub enum CardError {
         /// The deployment that the card brings.
         deployment: DeploymentId,
     },
+    /// What it says of the deployment's tables cannot be accepted.
+    #[error("what the card of {name} says of the tables is refused: {problem}")]
+    Tables {
+        /// The name on the card.
+        name: NodeName,
+        /// Why.
+        problem: TableProblem,
+    },
 }
 
 impl CardError {
@@ -156,7 +169,7 @@ impl Card {
     #[must_use]
     pub fn satellite(name: NodeName, id: NodeId, keys: &NodeKeys, made: TimeMs) -> Self {
         let (signing, sealing) = (keys.signing.public(), keys.sealing.recipient());
-        Self { name, id, role: Role::Satellite, signing, sealing, made, deployment: None }
+        Self { name, id, role: Role::Satellite, signing, sealing, made, deployment: None, tables: Vec::new() }
     }
 
     /// The card of a central: of `node`, as the deployment lists it.
@@ -170,7 +183,16 @@ impl Card {
             sealing: node.sealing.clone(),
             made,
             deployment: Some(deployment),
+            tables: Vec::new(),
         }
+    }
+
+    /// The same, with what a central has chosen for the deployment's tables.
+    #[must_use]
+    pub fn with_tables(mut self, mut tables: Vec<CardTable>) -> Self {
+        tables.sort_by(|one, other| one.name.cmp(&other.name));
+        self.tables = tables;
+        self
     }
 
     /// The file's content.
@@ -199,6 +221,7 @@ impl Card {
         lines.verify(&key).map_err(|_| CardError::BadSignature { name })?;
         let card = Self::try_from(wire)?;
         card.check_deployment()?;
+        tables::check(&card).map_err(|problem| CardError::Tables { name: card.name.clone(), problem })?;
         Ok(card)
     }
 

@@ -46,6 +46,14 @@ pub fn publish(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, FileE
     publish_with_mode(folder, name, bytes, Path::new(name), PUBLIC).map(|(path, _)| path)
 }
 
+/// As [`publish`], with what `source` gives, of any size.
+///
+/// # Errors
+/// As [`publish`]; those of `source` are [`FileError::Io`] too.
+pub fn publish_from(folder: &Path, name: &str, source: impl Read) -> Result<PathBuf, FileError> {
+    publish_with_mode(folder, name, source, Path::new(name), PUBLIC).map(|(path, _)| path)
+}
+
 /// As [`publish`], with the content of the ordinary file `from`, of any size; also returns the digest of
 /// what was written, for [`verify_copy`].
 ///
@@ -71,8 +79,20 @@ pub fn publish_private(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBu
 /// # Errors
 /// [`FileError::BadName`], [`FileError::Io`].
 pub fn replace(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, FileError> {
+    replace_with_mode(folder, name, bytes, PUBLIC)
+}
+
+/// As [`replace`], for a secret: from its first byte only the owner can read the file (mode 0600).
+///
+/// # Errors
+/// As [`replace`]; [`FileError::NotPrivate`] where the file system knows no permissions.
+pub fn replace_private(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, FileError> {
+    replace_with_mode(folder, name, bytes, PRIVATE)
+}
+
+fn replace_with_mode(folder: &Path, name: &str, bytes: &[u8], mode: u32) -> Result<PathBuf, FileError> {
     let target = target_path(folder, name)?;
-    let (temporary, _) = write_temporary(folder, name, bytes, Path::new(name), PUBLIC)?;
+    let (temporary, _) = write_temporary(folder, name, bytes, Path::new(name), mode)?;
     let file = temporary.persist(&target).map_err(|error| FileError::io("rename to", &target)(error.error))?;
     file.sync_all().map_err(FileError::io("write out", &target))?;
     sync_folder(folder)?;

@@ -19,7 +19,7 @@ pub mod trust;
 #[cfg(test)]
 mod fixtures;
 
-pub use card::{Card, CardDeployment, CardError, KeptDeploymentError};
+pub use card::{Card, CardDeployment, CardError, CardTable, KeptDeploymentError, TableProblem};
 pub use deployment::{DeploymentKey, ListError, ListedNode, NodeList, Revoked, Role, SignedNodeList, Succession};
 pub use files::FileError;
 pub use node_keys::NodeKeys;

@@ -8,6 +8,7 @@ use std::io::{self, Read, Write as _};
 use std::str::FromStr;
 
 use age::secrecy::ExposeSecret as _;
+use age::stream::StreamWriter;
 use age::{DecryptError, Decryptor, Encryptor, x25519};
 use bech32::{Bech32, Hrp};
 use saddlebag_formats::ambient::Entropy;
@@ -167,16 +168,51 @@ impl fmt::Debug for SealingKey {
 /// # Errors
 /// [`SealError::NoRecipients`], [`SealError::Io`].
 pub fn seal(plain: &[u8], recipients: &[SealingRecipient]) -> Result<Vec<u8>, SealError> {
-    let recipients = recipients.iter().map(|recipient| &recipient.0 as &dyn age::Recipient);
-    let encryptor = Encryptor::with_recipients(recipients).map_err(|error| match error {
-        age::EncryptError::Io(source) => SealError::Io { source },
-        _ => SealError::NoRecipients,
-    })?;
-    let mut sealed = Vec::with_capacity(plain.len() + plain.len() / 2048 + 512);
-    let mut writer = encryptor.wrap_output(&mut sealed)?;
-    writer.write_all(plain)?;
-    writer.finish()?;
-    Ok(sealed)
+    let mut sealer = Sealer::new(Vec::with_capacity(plain.len() + plain.len() / 2048 + 512), recipients)?;
+    sealer.write_all(plain)?;
+    sealer.finish()
+}
+
+/// Seals what is written to it, as [`seal`] does, and writes that to where it goes.
+pub struct Sealer<W: io::Write>(StreamWriter<W>);
+
+impl<W: io::Write> Sealer<W> {
+    /// Begins to seal for all of `recipients`.
+    ///
+    /// # Errors
+    /// As [`seal`].
+    pub fn new(output: W, recipients: &[SealingRecipient]) -> Result<Self, SealError> {
+        let recipients = recipients.iter().map(|recipient| &recipient.0 as &dyn age::Recipient);
+        let encryptor = Encryptor::with_recipients(recipients).map_err(|error| match error {
+            age::EncryptError::Io(source) => SealError::Io { source },
+            _ => SealError::NoRecipients,
+        })?;
+        Ok(Self(encryptor.wrap_output(output)?))
+    }
+
+    /// Ends what is sealed. Without it, nobody can open it to its end.
+    ///
+    /// # Errors
+    /// [`SealError::Io`].
+    pub fn finish(self) -> Result<W, SealError> {
+        Ok(self.0.finish()?)
+    }
+}
+
+impl<W: io::Write> io::Write for Sealer<W> {
+    fn write(&mut self, plain: &[u8]) -> io::Result<usize> {
+        self.0.write(plain)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<W: io::Write> fmt::Debug for Sealer<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealer").finish_non_exhaustive()
+    }
 }
 
 /// Opens what was sealed for `key`.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// `[tables.NAME]` for every table that is kept in step.
 pub type TablesConfig = BTreeMap<String, TableConfig>;
@@ -74,7 +74,7 @@ pub enum Identity {
 }
 
 /// Which way a table's changes travel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// To the central and to the satellites.
@@ -101,6 +101,14 @@ pub enum DeletePolicy {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is no identity: write `uuid(column)`, `natural(column, …)`, `named(QUERY)`, `assigned` or `copied`")]
 pub struct ParseIdentityError {
+    /// What was given.
+    pub text: String,
+}
+
+/// A direction that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no direction: write `both`, `up`, `down` or `match`")]
+pub struct ParseDirectionError {
     /// What was given.
     pub text: String,
 }
@@ -142,6 +150,27 @@ impl fmt::Display for Identity {
             Self::Assigned => f.write_str("assigned"),
             Self::Copied => f.write_str("copied"),
         }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Both => "both",
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Match => "match",
+        })
+    }
+}
+
+impl FromStr for Direction {
+    type Err = ParseDirectionError;
+
+    fn from_str(text: &str) -> Result<Self, ParseDirectionError> {
+        let all = [Self::Both, Self::Up, Self::Down, Self::Match];
+        let found = all.into_iter().find(|direction| direction.to_string() == text);
+        found.ok_or_else(|| ParseDirectionError { text: text.to_owned() })
     }
 }
 

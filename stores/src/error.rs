@@ -26,6 +26,23 @@ pub enum StoreError {
         /// The engine's own words.
         reason: String,
     },
+    /// A trigger of the application undid the whole transaction because of one row. The store refuses that row from
+    /// now on, until a transaction stands: whoever tries again gets past it.
+    #[error("a trigger of the database undid everything because of one row of `{table}`: {reason}")]
+    RolledBack {
+        /// The row's table.
+        table: String,
+        /// The engine's own words.
+        reason: String,
+    },
+    /// The query of `named(…)` cannot be used.
+    #[error("the query that names the rows of `{table}` cannot be used: {reason}")]
+    NameQuery {
+        /// The table.
+        table: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Something of saddlebag's own in the database cannot be read.
     #[error("saddlebag's own record of {what} in the database cannot be read: {reason}")]
     Damaged {
@@ -53,6 +70,8 @@ impl StoreError {
             Self::Open { .. } => "check `database` in saddlebag.toml, and that this user may read and write the file",
             Self::Busy { .. } => "close the program that holds it, or try again in a moment; nothing was changed",
             Self::Engine { .. } => "nothing was changed; if it persists, check the disk and the database itself",
+            Self::RolledBack { .. } => "nothing was changed; look at what the trigger wants of that table's rows",
+            Self::NameQuery { .. } => "correct `named(…)` in saddlebag.toml: one SELECT that gives keys and names",
             Self::Damaged { .. } => "restore the database from a backup, or ask for help before going on",
             Self::NotSetUp | Self::SetupIsOlder { .. } => "run `saddlebag setup`",
         }

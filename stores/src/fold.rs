@@ -39,6 +39,13 @@ pub enum Event {
         /// Its last values of this database, by column id.
         old: Vec<(u16, Value)>,
     },
+    /// A row was about to be replaced by another one with equal unique values; whether it was shows in the table.
+    Covered {
+        /// Its key.
+        key: Key,
+        /// Its values of this database, by column id.
+        old: Vec<(u16, Value)>,
+    },
 }
 
 /// What became of the rows of one table.
@@ -72,6 +79,8 @@ pub struct Edited {
     pub changed: Option<Vec<u16>>,
     /// When it last changed.
     pub at: TimeMs,
+    /// Its last values of this database, by column id, if it may have been replaced by another row.
+    pub covered: Option<Vec<(u16, Value)>>,
 }
 
 /// A row that was there before and is gone.
@@ -94,6 +103,14 @@ struct Standing {
     origin: Option<Key>,
     changed: Option<Vec<u16>>,
     at: TimeMs,
+    covered: Option<Vec<(u16, Value)>>,
+}
+
+impl Standing {
+    /// The row of a row state, untouched.
+    fn untouched(key: &Key) -> Self {
+        Self { origin: Some(key.clone()), changed: Some(Vec::new()), at: TimeMs(0), covered: None }
+    }
 }
 
 /// Folds the entries of one table, in the order in which they were written. `has_state` says whether a row state
@@ -126,6 +143,12 @@ impl Folder<'_> {
                     self.gone.push(Gone { origin, old, changed, at });
                 }
             }
+            Event::Covered { key, old } => {
+                if let Some(standing) = self.remove(&key) {
+                    let covered = Standing { at: standing.at.max(at), covered: Some(old), ..standing };
+                    self.standing.insert(key, Some(covered));
+                }
+            }
         }
     }
 
@@ -137,10 +160,7 @@ impl Folder<'_> {
         }
         match touched {
             Some(standing) => standing,
-            None if (self.has_state)(key) => {
-                Some(Standing { origin: Some(key.clone()), changed: Some(Vec::new()), at: TimeMs(0) })
-            }
-            None => None,
+            None => (self.has_state)(key).then(|| Standing::untouched(key)),
         }
     }
 
@@ -148,12 +168,14 @@ impl Folder<'_> {
     /// of whose columns may have changed.
     fn insert(&mut self, key: Key, at: TimeMs) {
         let before = self.remove(&key);
-        let standing = Standing { origin: before.and_then(|before| before.origin), changed: None, at };
+        let origin = before.and_then(|before| before.origin);
+        let standing = Standing { origin, changed: None, at, covered: None };
         self.standing.insert(key, Some(standing));
     }
 
     fn update(&mut self, before: Key, after: Key, changed: Vec<u16>, at: TimeMs) {
-        let mut standing = self.remove(&before).unwrap_or(Standing { origin: None, changed: Some(Vec::new()), at });
+        let mut standing = self.remove(&before).unwrap_or(Standing { origin: None, changed: Some(Vec::new()), at, covered: None });
+        standing.covered = None;
         if let Some(known) = &mut standing.changed {
             known.extend(changed);
             known.sort_unstable();
@@ -161,9 +183,9 @@ impl Folder<'_> {
         }
         standing.at = standing.at.max(at);
         if before != after
-            && let Some(Standing { origin: Some(origin), changed, at }) = self.remove(&after)
+            && let Some(Standing { origin: Some(origin), changed, at, covered }) = self.remove(&after)
         {
-            self.gone.push(Gone { origin, old: Vec::new(), changed, at });
+            self.gone.push(Gone { origin, old: covered.unwrap_or_default(), changed, at });
         }
         self.standing.insert(after, Some(standing));
     }
@@ -174,7 +196,8 @@ impl Folder<'_> {
             let Some(Some(standing)) = self.standing.remove(&key) else { continue };
             match standing.origin {
                 Some(origin) => {
-                    folded.edited.push(Edited { origin, key, changed: standing.changed, at: standing.at });
+                    let Standing { changed, at, covered, .. } = standing;
+                    folded.edited.push(Edited { origin, key, changed, at, covered });
                 }
                 None => folded.fresh.push(Fresh { key, at: standing.at }),
             }
@@ -202,7 +225,8 @@ mod tests {
     #[test]
     fn forty_edits_are_one_change() {
         let folded = fold(entries((0..40).map(|n| update(1, &[n % 3])).collect()), &|_| true);
-        let edited = Edited { origin: key(1), key: key(1), changed: Some(vec![0, 1, 2]), at: TimeMs(40) };
+        let changed = Some(vec![0, 1, 2]);
+        let edited = Edited { origin: key(1), key: key(1), changed, at: TimeMs(40), covered: None };
         assert_eq!(folded, Folded { edited: vec![edited], ..Folded::default() });
     }
 
@@ -230,7 +254,18 @@ mod tests {
     #[test]
     fn a_row_that_was_replaced_is_the_same_record() {
         let folded = fold(entries(vec![Event::Insert { key: key(1) }]), &|_| true);
-        assert_eq!(folded.edited, [Edited { origin: key(1), key: key(1), changed: None, at: TimeMs(1) }]);
+        let edited = Edited { origin: key(1), key: key(1), changed: None, at: TimeMs(1), covered: None };
+        assert_eq!(folded.edited, [edited]);
+    }
+
+    #[test]
+    fn a_row_that_another_may_have_replaced_is_looked_at() {
+        let old = vec![(0, Value::Integer(7))];
+        let covered = Event::Covered { key: key(1), old: old.clone() };
+        let folded = fold(entries(vec![covered.clone(), Event::Insert { key: key(2) }]), &|k| *k == key(1));
+        assert_eq!((folded.fresh.len(), folded.edited[0].covered.as_ref()), (1, Some(&old)));
+        let folded = fold(entries(vec![covered, update(1, &[0])]), &|_| true);
+        assert_eq!(folded.edited[0].covered, None, "it was still there");
     }
 
     #[test]

@@ -120,6 +120,8 @@ pub struct Held {
     pub known: Vec<u8>,
     /// When it was first held.
     pub since: TimeMs,
+    /// The reason that its sender was last told; none if it was not told yet.
+    pub told: Option<String>,
 }
 
 /// A held change that a person let go, with the reason.

@@ -4,11 +4,13 @@
 //! verb that touches rows takes and gives sets of them.
 
 pub mod config;
+pub mod difference;
 pub mod error;
 pub mod fold;
 pub mod ledger;
 pub mod raise;
 pub mod record;
+pub mod restored;
 pub mod schema;
 pub mod sqlite;
 pub mod store;

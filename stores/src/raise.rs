@@ -56,6 +56,16 @@ pub fn edited(
     RowState::from_columns(&columns).unwrap_or_else(|| before.clone())
 }
 
+/// A record some of whose columns were not there before, or not shared: "values that stand in a column at its first
+/// sight have time 0".
+#[must_use]
+pub fn first_seen(before: &RowState, columns: &[u16], all: &[u16], context: &AbsorbContext, seq: Seq) -> RowState {
+    let version = Version { time: TimeMs(0), writer: context.writer };
+    let new = ColumnState { version, effective: None, seq, source: None, base: None };
+    let column = |id: &u16| (*id, if columns.contains(id) { new } else { *before.of(*id) });
+    RowState::from_columns(&all.iter().map(column).collect::<Vec<_>>()).unwrap_or_else(|| before.clone())
+}
+
 /// A record that was deleted and inserted again under the same uid: an edit of every column.
 #[must_use]
 pub fn revived(tombstone: &Tombstone, all: &[u16], at: TimeMs, context: &AbsorbContext, seq: Seq) -> RowState {

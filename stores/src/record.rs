@@ -2,6 +2,8 @@
 
 use saddlebag_formats::{LinkId, RowState, Seq, Uid, Value, Version};
 
+use crate::ledger::Beside;
+
 /// The primary key of a row in this database, in key order. Values are local: never references.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key(pub Vec<Value>);
@@ -17,8 +19,11 @@ pub struct Record {
     pub state: RowState,
     /// The hash of its shared values when they were last read or written.
     pub hash: u64,
-    /// Its values now, in the order of the tracked table's columns; foreign keys as references.
+    /// Its values now, in the order of the tracked table's columns; foreign keys as references. Where a true value
+    /// stands beside the record, it is here.
     pub values: Vec<Value>,
+    /// Columns that this schema lacks and of which nothing is known here, by id; null in `values`.
+    pub unknown: Vec<u16>,
 }
 
 /// A deleted record.
@@ -61,6 +66,8 @@ pub struct RowWrite {
     /// The columns to write, by index in the tracked table's columns, with values of this database: a reference
     /// has become the key that it stands for.
     pub values: Vec<(usize, Value)>,
+    /// True values that cannot stand in their columns; what stands there instead is among `values`.
+    pub beside: Vec<Beside>,
     /// What is known of its columns from now on.
     pub state: RowState,
     /// The hash of its shared values from now on.

@@ -75,3 +75,85 @@ impl Table {
         self.unique.iter().any(same) || same(&self.primary_key)
     }
 }
+
+/// What an application's own catalogue says of its tables, where the schema itself is silent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalogue {
+    /// Whose catalogue it is, as people know it: `Tryton`.
+    pub of: &'static str,
+    /// References, declared or not, in order of table and column. Tables and columns are there; targets may not be.
+    pub references: Vec<CatalogueReference>,
+    /// Tables of which it names rows, so that every place knows them by the same names; in order of name.
+    pub named: Vec<NamedTable>,
+}
+
+/// A reference that a catalogue knows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CatalogueReference {
+    /// The referring table.
+    pub table: String,
+    /// Its column.
+    pub column: String,
+    /// What it refers to.
+    pub target: CatalogueTarget,
+}
+
+/// What a reference refers to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CatalogueTarget {
+    /// The key of a row of this table.
+    Table(String),
+    /// Text that names a table and a key, like Tryton's `party.party,17`; the tables named in this database.
+    ModelId(Vec<String>),
+}
+
+/// A table of which a catalogue names rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedTable {
+    /// The table.
+    pub table: String,
+    /// How many of its rows have a name.
+    pub rows: u64,
+    /// A query that gives key and name of each: what `named(QUERY)` takes.
+    pub query: String,
+}
+
+/// A question about a column that only its values answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ColumnQuestion {
+    /// Whether the values are keys of the rows of `target`, whose key is the one column `key`.
+    Reference {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// The table that it may refer to.
+        target: String,
+        /// The key column of that one.
+        key: String,
+    },
+    /// Whether the values come from a counter: numbers, alone or behind the same text, that lie close together.
+    Counter {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+}
+
+/// What the values of a column say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ColumnEvidence {
+    /// How many values there are that are not null.
+    pub values: u64,
+    /// Of these, how many fit what was asked.
+    pub fitting: u64,
+}
+
+impl ColumnEvidence {
+    /// Whether all values fit, and there is at least one.
+    #[must_use]
+    pub fn is_clear(&self) -> bool {
+        self.values > 0 && self.fitting == self.values
+    }
+}

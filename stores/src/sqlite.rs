@@ -5,32 +5,48 @@
 
 mod absorb;
 mod beside;
+mod columns;
+mod feed;
+mod catalogue;
+mod forget;
+mod check;
+mod forms;
+mod holders;
 mod install;
 mod journal;
 mod ledger;
 mod ledger_tables;
+mod merged;
+mod naming;
+mod place;
 mod referrers;
+mod rehash;
 mod rows;
 mod schema;
+mod soft;
 mod sql;
 mod states;
+mod triggers;
+mod unmet;
 mod values;
 mod write;
 mod writers;
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use saddlebag_formats::ambient::Entropy;
-use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid};
+use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value};
 
+use crate::difference::{Difference, HomeRow};
 use crate::error::StoreError;
 use crate::ledger::{Beside, Conflict, Dropped, Held, Link, LinkCounts, StoredReceipt};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
-use crate::schema::Schema;
+use crate::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
 use crate::store::{AbsorbContext, Access, Store};
 use crate::tracking::{Numbering, TrackedTable, Tracking};
 
@@ -49,6 +65,10 @@ pub struct SqliteStore {
     last_seq: Option<Seq>,
     /// How this transaction was begun.
     access: Option<Access>,
+    /// What is tracked without the columns that this transaction has learnt.
+    before_learning: Option<Tracking>,
+    /// Rows because of which a trigger undid a whole transaction, by table and record, with its words.
+    undoing: HashMap<(u32, Uid), String>,
 }
 
 impl SqliteStore {
@@ -78,6 +98,8 @@ impl SqliteStore {
             writers: writers::Writers::default(),
             last_seq: None,
             access: None,
+            before_learning: None,
+            undoing: HashMap::new(),
         })
     }
 
@@ -88,6 +110,28 @@ impl SqliteStore {
 
     fn execute(&self, action: &str, sql: &str) -> Result<(), StoreError> {
         self.connection.execute_batch(sql).map_err(|error| engine(action, &error))
+    }
+
+    /// Remembers the row because of which a trigger undid the transaction.
+    fn note_undoing<T>(
+        &mut self,
+        table: &TrackedTable,
+        uid: Uid,
+        outcome: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        outcome.map_err(|error| match error {
+            StoreError::RolledBack { reason, .. } => {
+                self.undoing.insert((table.number, uid), reason.clone());
+                StoreError::RolledBack { table: table.name.clone(), reason }
+            }
+            other => other,
+        })
+    }
+
+    /// Works with columns that were learnt just now, until the transaction is undone.
+    fn replace_tracking(&mut self, tracking: Tracking) {
+        let before = std::mem::replace(&mut self.tracking, tracking);
+        self.before_learning.get_or_insert(before);
     }
 
     fn load_last_seq(&mut self) -> Result<Seq, StoreError> {
@@ -121,8 +165,23 @@ impl Store for SqliteStore {
         schema::read(&self.connection).map_err(|error| engine("reading its schema", &error))
     }
 
+    fn catalogue(&mut self) -> Result<Option<Catalogue>, StoreError> {
+        let schema = self.schema()?;
+        let failed = |error| engine("reading the application's catalogue", &error);
+        catalogue::read(&self.connection, &schema).map_err(failed)
+    }
+
+    fn evidence(&mut self, questions: &[ColumnQuestion]) -> Result<Vec<ColumnEvidence>, StoreError> {
+        let failed = |error| engine("looking at the values of a column", &error);
+        questions.iter().map(|question| catalogue::evidence(&self.connection, question).map_err(failed)).collect()
+    }
+
+    fn forget_states(&mut self, table: u32) -> Result<(), StoreError> {
+        forget::forget_states(&self.connection, table)
+    }
+
     fn install(&mut self, tracking: &Tracking) -> Result<(), StoreError> {
-        install::install(&self.connection, tracking)
+        install::install(self, tracking)
     }
 
     fn installed(&mut self) -> Result<Option<Numbering>, StoreError> {
@@ -148,11 +207,30 @@ impl Store for SqliteStore {
     }
 
     fn missing_triggers(&mut self) -> Result<Vec<String>, StoreError> {
-        install::missing_triggers(&self.connection, &self.tracking)
+        triggers::missing_triggers(&self.connection, &self.tracking)
     }
 
     fn restore_triggers(&mut self) -> Result<(), StoreError> {
-        install::restore_triggers(&self.connection, &self.tracking)
+        triggers::restore_triggers(&self.connection, &self.tracking)
+    }
+
+    fn recheck(&mut self, table: u32) -> Result<(), StoreError> {
+        match self.tracking.by_number(table) {
+            Some(table) => journal::recheck(&self.connection, table),
+            None => Ok(()),
+        }
+    }
+
+    fn check(&mut self, table: &TrackedTable, found: &mut dyn FnMut(Difference)) -> Result<u64, StoreError> {
+        check::check(self, table, found)
+    }
+
+    fn home_rows(&mut self, table: &TrackedTable) -> Result<Vec<HomeRow>, StoreError> {
+        check::home_rows(self, table)
+    }
+
+    fn now(&mut self) -> Result<TimeMs, StoreError> {
+        check::now(&self.connection)
     }
 
     fn begin(&mut self, access: Access) -> Result<(), StoreError> {
@@ -175,6 +253,8 @@ impl Store for SqliteStore {
         }
         self.execute("writing a transaction", "COMMIT")?;
         self.access = None;
+        self.before_learning = None;
+        self.undoing.clear();
         Ok(())
     }
 
@@ -182,6 +262,9 @@ impl Store for SqliteStore {
         self.access = None;
         self.last_seq = None;
         self.writers.forget();
+        if let Some(before) = self.before_learning.take() {
+            self.tracking = before;
+        }
         if self.connection.is_autocommit() {
             return Ok(());
         }
@@ -197,6 +280,10 @@ impl Store for SqliteStore {
         // Places in the feed that were given since are lost: a gap in the feed means nothing.
         self.writers.forget();
         self.execute("going back to a savepoint", "ROLLBACK TO saddlebag")
+    }
+
+    fn release_savepoint(&mut self) -> Result<(), StoreError> {
+        self.execute("giving up a savepoint", "RELEASE saddlebag")
     }
 
     fn setting(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
@@ -218,6 +305,10 @@ impl Store for SqliteStore {
         }
     }
 
+    fn hash_references(&mut self) -> Result<(), StoreError> {
+        rehash::references(self)
+    }
+
     fn absorb(&mut self, context: &AbsorbContext, entropy: &mut dyn Entropy) -> Result<Absorbed, StoreError> {
         absorb::absorb(self, context, entropy)
     }
@@ -233,19 +324,41 @@ impl Store for SqliteStore {
     }
 
     fn feed_cut(&mut self, after: Seq, limit: u64) -> Result<Option<Seq>, StoreError> {
-        rows::feed_cut(&self.connection, &self.tracking, after, limit)
+        feed::cut(&self.connection, &self.tracking, after, limit)
     }
 
     fn feed(&mut self, table: &TrackedTable, after: Seq, upto: Seq) -> Result<Vec<Record>, StoreError> {
-        rows::feed(self, table, after, upto)
+        feed::feed(self, table, after, upto)
+    }
+
+    fn feed_each(
+        &mut self,
+        table: &TrackedTable,
+        after: Seq,
+        upto: Seq,
+        chunk: usize,
+        each: &mut dyn FnMut(Vec<Record>) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        feed::each(self, table, after, upto, chunk, each)
     }
 
     fn deleted(&mut self, table: &TrackedTable, after: Seq, upto: Seq) -> Result<Vec<Tombstone>, StoreError> {
-        states::deleted(self, table, after, upto)
+        states::deleted(self, table, after, upto, i64::MAX)
+    }
+
+    fn deleted_each(
+        &mut self,
+        table: &TrackedTable,
+        after: Seq,
+        upto: Seq,
+        chunk: usize,
+        each: &mut dyn FnMut(Vec<Tombstone>) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        feed::each_deleted(self, table, after, upto, chunk, each)
     }
 
     fn feed_length(&mut self, after: Seq) -> Result<u64, StoreError> {
-        rows::feed_length(&self.connection, &self.tracking, after)
+        feed::length(&self.connection, &self.tracking, after)
     }
 
     fn records(&mut self, table: &TrackedTable, uids: &[Uid]) -> Result<HashMap<Uid, Known>, StoreError> {
@@ -254,6 +367,10 @@ impl Store for SqliteStore {
 
     fn keys(&mut self, table: &TrackedTable, uids: &[Uid]) -> Result<HashMap<Uid, Key>, StoreError> {
         states::keys(self, table, uids)
+    }
+
+    fn uid_at(&mut self, table: &TrackedTable, key: &Key) -> Result<Option<Uid>, StoreError> {
+        check::uid_at_key(self, table, key)
     }
 
     fn write(&mut self, table: &TrackedTable, rows: &[RowWrite]) -> Result<Vec<Result<Key, Refusal>>, StoreError> {
@@ -273,7 +390,7 @@ impl Store for SqliteStore {
     }
 
     fn save_tombstones(&mut self, tombstones: &[Tombstone]) -> Result<(), StoreError> {
-        tombstones.iter().try_for_each(|tombstone| states::save_tombstone(self, tombstone))
+        tombstones.iter().try_for_each(|tombstone| states::save_tombstone(self, tombstone, None))
     }
 
     fn referrers(&mut self, table: &TrackedTable, keys: &[Key]) -> Result<Vec<Vec<Referrer>>, StoreError> {
@@ -316,11 +433,44 @@ impl Store for SqliteStore {
         beside::all(&self.connection, table)
     }
 
+    fn merged(&mut self) -> Result<HashMap<(u32, Uid), Uid>, StoreError> {
+        merged::all(self)
+    }
+
+    fn rename(&mut self, table: &TrackedTable, from: Uid, into: Uid) -> Result<(), StoreError> {
+        merged::rename(self, table, from, into)
+    }
+
+    fn repoint(&mut self, table: &TrackedTable, from: &Key, into: &Key) -> Result<(), StoreError> {
+        merged::repoint(self, table, from, into)
+    }
+
+    fn unmet_references(&mut self) -> Result<HashMap<(u32, Uid), String>, StoreError> {
+        unmet::references(self)
+    }
+
+    fn learn_columns(&mut self, number: u32, columns: &[(String, Option<String>)]) -> Result<(), StoreError> {
+        columns::learn(self, number, columns)
+    }
+
+    fn place_targets(&mut self) -> Result<u64, StoreError> {
+        place::targets(self)
+    }
+
+    fn holders(
+        &mut self,
+        table: &TrackedTable,
+        column: usize,
+        values: &[Value],
+    ) -> Result<HashMap<Value, Vec<Uid>>, StoreError> {
+        holders::holders(&self.connection, table, column, values)
+    }
+
     fn add_conflict(&mut self, conflict: &Conflict) -> Result<bool, StoreError> {
         ledger_tables::add_conflict(&self.connection, &mut self.writers, conflict)
     }
 
-    fn conflicts(&mut self) -> Result<Vec<Conflict>, StoreError> {
+    fn numbered_conflicts(&mut self) -> Result<Vec<(u64, Conflict)>, StoreError> {
         ledger_tables::conflicts(&self.connection, &mut self.writers)
     }
 

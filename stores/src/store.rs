@@ -1,14 +1,17 @@
 //! The verbs that every database engine must do well, in bulk.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use saddlebag_formats::ambient::Entropy;
-use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Writer};
+use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value, Writer};
 
+use crate::difference::{Difference, HomeRow};
 use crate::error::StoreError;
 use crate::ledger::{Beside, Conflict, Dropped, Held, Link, LinkCounts, PeerRole, StoredReceipt};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
-use crate::schema::Schema;
+use crate::restored;
+use crate::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
 use crate::tracking::{TrackedTable, Tracking};
 
 /// What a transaction is for.
@@ -44,17 +47,52 @@ impl AbsorbContext {
     }
 }
 
-/// What every export and import begins with: makes missing triggers again, and folds the journal into the row states.
-/// Needs a write transaction.
+/// What every export and import begins with: makes missing triggers again and notes which, and folds the journal into
+/// the row states; then puts references in place whose targets have come. Needs a write transaction.
 ///
 /// # Errors
 /// The engine's.
 pub fn absorb(store: &mut dyn Store, writer: Writer, entropy: &mut dyn Entropy) -> Result<Absorbed, StoreError> {
-    if !store.missing_triggers()?.is_empty() {
+    let missing = store.missing_triggers()?;
+    if !missing.is_empty() {
         store.restore_triggers()?;
+        restored::note(store, &missing)?;
     }
     let context = AbsorbContext::of(writer, &store.links()?);
-    store.absorb(&context, entropy)
+    let absorbed = store.absorb(&context, entropy)?;
+    if store.place_targets()? > 0 {
+        // Where our triggers run for our own writes too, what was put in place is no edit: the row hash tells.
+        store.absorb(&context, entropy)?;
+    }
+    Ok(absorbed)
+}
+
+/// How often the application may slip an edit in between absorb and the snapshot before it is kept out.
+const SNAPSHOT_TRIES: u32 = 5;
+
+/// Absorbs, and opens a snapshot in which nothing is left to absorb: a row read there has the values that its versions
+/// stand for. The caller ends it with [`Store::commit`].
+///
+/// # Errors
+/// The engine's; a transaction may be open then.
+pub fn open_absorbed_snapshot(
+    store: &mut dyn Store,
+    writer: Writer,
+    entropy: &mut dyn Entropy,
+) -> Result<(), StoreError> {
+    for _ in 0..SNAPSHOT_TRIES {
+        store.begin(Access::Write)?;
+        absorb(store, writer, entropy)?;
+        store.commit()?;
+        store.begin(Access::Read)?;
+        if store.journal_rows()? == 0 {
+            return Ok(());
+        }
+        store.rollback()?;
+    }
+    // The application writes all the time: the snapshot is what the write lock keeps still.
+    store.begin(Access::Write)?;
+    absorb(store, writer, entropy).map(drop)
 }
 
 /// The application's database, with what saddlebag keeps in it.
@@ -67,12 +105,31 @@ pub trait Store {
     /// The engine's.
     fn schema(&mut self) -> Result<Schema, StoreError>;
 
+    /// What the application's own catalogue says of its tables, if it has one that is known.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn catalogue(&mut self) -> Result<Option<Catalogue>, StoreError>;
+
+    /// What the values of columns say, for each question in its place.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn evidence(&mut self, questions: &[ColumnQuestion]) -> Result<Vec<ColumnEvidence>, StoreError>;
+
     /// Makes saddlebag's tables and triggers for `tracking`, or brings them in line with it, and remembers it.
     /// Needs a write transaction.
     ///
     /// # Errors
     /// The engine's.
     fn install(&mut self, tracking: &Tracking) -> Result<(), StoreError>;
+
+    /// Forgets all that is known of a tracked table's rows, by its number, so that they can be taken in anew; the rows
+    /// stay. To be followed by [`Store::install`], which makes empty row states and journal. Needs a write transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn forget_states(&mut self, table: u32) -> Result<(), StoreError>;
 
     /// What is tracked, as [`Store::install`] last left it: names, with their lasting numbers and ids.
     ///
@@ -105,6 +162,31 @@ pub trait Store {
     /// The engine's.
     fn restore_triggers(&mut self) -> Result<(), StoreError>;
 
+    /// Has the next absorb look at every row of a table, as if each had just been written. Needs a write transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn recheck(&mut self, table: u32) -> Result<(), StoreError>;
+
+    /// Compares the rows of a table with their row states, tells `found` of each that does not fit, and says how many
+    /// rows there are. What waits in the journal differs too. No more than some thousand rows are held at a time.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn check(&mut self, table: &TrackedTable, found: &mut dyn FnMut(Difference)) -> Result<u64, StoreError>;
+
+    /// Rows of a table that have the identity of another one here and therefore stay at home.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn home_rows(&mut self, table: &TrackedTable) -> Result<Vec<HomeRow>, StoreError>;
+
+    /// The time by the clock that the triggers note.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn now(&mut self) -> Result<TimeMs, StoreError>;
+
     /// Begins a transaction.
     ///
     /// # Errors
@@ -135,6 +217,12 @@ pub trait Store {
     /// The engine's.
     fn rollback_to_savepoint(&mut self) -> Result<(), StoreError>;
 
+    /// Gives up the point of [`Store::savepoint`]: what was done since is as the rest of the transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn release_savepoint(&mut self) -> Result<(), StoreError>;
+
     /// A setting of saddlebag's own.
     ///
     /// # Errors
@@ -159,6 +247,13 @@ pub trait Store {
     /// # Errors
     /// The engine's.
     fn journal_existing(&mut self, table: u32, limit: u64) -> Result<u64, StoreError>;
+
+    /// Hashes rows again that refer to tables which setup takes in after theirs, once it has taken in all: what such a
+    /// row refers to was not known when it was first hashed. Needs a write transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn hash_references(&mut self) -> Result<(), StoreError>;
 
     /// Folds the journal into the row states. Needs a write transaction.
     ///
@@ -191,11 +286,38 @@ pub trait Store {
     /// The engine's.
     fn feed(&mut self, table: &TrackedTable, after: Seq, upto: Seq) -> Result<Vec<Record>, StoreError>;
 
+    /// The records of [`Store::feed`], at most `chunk` (and at least 2) at a time, until `each` has seen all or breaks
+    /// off. No more than one piece of them is held.
+    ///
+    /// # Errors
+    /// The engine's, or `each`'s.
+    fn feed_each(
+        &mut self,
+        table: &TrackedTable,
+        after: Seq,
+        upto: Seq,
+        chunk: usize,
+        each: &mut dyn FnMut(Vec<Record>) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError>;
+
     /// Deleted records of a table that changed in `(after, upto]`, in the order of the feed.
     ///
     /// # Errors
     /// The engine's.
     fn deleted(&mut self, table: &TrackedTable, after: Seq, upto: Seq) -> Result<Vec<Tombstone>, StoreError>;
+
+    /// The records of [`Store::deleted`], in pieces as [`Store::feed_each`].
+    ///
+    /// # Errors
+    /// The engine's, or `each`'s.
+    fn deleted_each(
+        &mut self,
+        table: &TrackedTable,
+        after: Seq,
+        upto: Seq,
+        chunk: usize,
+        each: &mut dyn FnMut(Vec<Tombstone>) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError>;
 
     /// How many records changed after `after`.
     ///
@@ -214,6 +336,12 @@ pub trait Store {
     /// # Errors
     /// The engine's.
     fn keys(&mut self, table: &TrackedTable, uids: &[Uid]) -> Result<HashMap<Uid, Key>, StoreError>;
+
+    /// The record whose row has this key, unless it stays at home.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn uid_at(&mut self, table: &TrackedTable, key: &Key) -> Result<Option<Uid>, StoreError>;
 
     /// Writes rows and their states; a row that the database refuses is left as it was.
     ///
@@ -303,6 +431,56 @@ pub trait Store {
     /// The engine's.
     fn beside(&mut self, table: &TrackedTable) -> Result<Vec<Beside>, StoreError>;
 
+    /// What every record turned out to be that is another one, by table number and uid.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn merged(&mut self) -> Result<HashMap<(u32, Uid), Uid>, StoreError>;
+
+    /// Gives a live record another uid. Needs a write transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn rename(&mut self, table: &TrackedTable, from: Uid, into: Uid) -> Result<(), StoreError>;
+
+    /// Points everything that refers to the row under one key to the row under another. Needs a write transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn repoint(&mut self, table: &TrackedTable, from: &Key, into: &Key) -> Result<(), StoreError>;
+
+    /// Records that refer to rows that are not here, by table number and uid, where the database would say so only at
+    /// the end of the transaction; with the table that they refer to.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn unmet_references(&mut self) -> Result<HashMap<(u32, Uid), String>, StoreError>;
+
+    /// Gives columns that bundles bring and this schema lacks, with what they refer to there, a place beside the
+    /// records of table `number`. Needs a write transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn learn_columns(&mut self, number: u32, columns: &[(String, Option<String>)]) -> Result<(), StoreError>;
+
+    /// Puts references into their columns that were kept beside the records until their targets came; says how many.
+    /// Needs a write transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn place_targets(&mut self) -> Result<u64, StoreError>;
+
+    /// Which records hold each of these values, as this database has them, in a column given by its index.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn holders(
+        &mut self,
+        table: &TrackedTable,
+        column: usize,
+        values: &[Value],
+    ) -> Result<HashMap<Value, Vec<Uid>>, StoreError>;
+
     /// Keeps both sides of a conflict; says whether it is a new one.
     ///
     /// # Errors
@@ -313,7 +491,15 @@ pub trait Store {
     ///
     /// # Errors
     /// The engine's.
-    fn conflicts(&mut self) -> Result<Vec<Conflict>, StoreError>;
+    fn conflicts(&mut self) -> Result<Vec<Conflict>, StoreError> {
+        Ok(self.numbered_conflicts()?.into_iter().map(|(_, conflict)| conflict).collect())
+    }
+
+    /// All conflicts, oldest first, each with its lasting number in this database, from 1.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn numbered_conflicts(&mut self) -> Result<Vec<(u64, Conflict)>, StoreError>;
 
     /// How much is held and in conflict on a link.
     ///

@@ -269,6 +269,12 @@ impl Tracking {
         self.tables.iter().find(|table| table.name == name)
     }
 
+    /// The table that a name like Tryton's `party.party` stands for: with dots for underscores.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&TrackedTable> {
+        self.by_name(&name.replace('.', "_"))
+    }
+
     /// The table of this number.
     #[must_use]
     pub fn by_number(&self, number: u32) -> Option<&TrackedTable> {
@@ -345,6 +351,24 @@ impl TrackedColumn {
         }
     }
 
+    /// Whether a value is what the column has when nobody says anything: null, or its default where that is plain.
+    #[must_use]
+    pub fn is_default(&self, value: &Value) -> bool {
+        let default = self.default.as_deref().map(str::trim);
+        match (value, default) {
+            (Value::Null, _) => true,
+            (Value::Integer(number), Some(default)) => default.parse() == Ok(*number),
+            (Value::Real(number), Some(default)) => {
+                default.parse::<f64>().is_ok_and(|default| default.to_bits() == number.to_bits())
+            }
+            (Value::Text(text), Some(default)) => {
+                let inside = default.strip_prefix('\'').and_then(|default| default.strip_suffix('\''));
+                inside.is_some_and(|inside| inside.replace("''", "'") == *text)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether it can hold a reference to a record.
     #[must_use]
     pub fn refers(&self) -> bool {
@@ -362,6 +386,13 @@ impl TrackedTable {
     #[must_use]
     pub fn column_index(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
+    }
+
+    /// Whether this schema lacks a column: it is neither shared here, nor kept at home on purpose.
+    #[must_use]
+    pub fn lacks(&self, name: &str) -> bool {
+        let stays = self.excluded.iter().any(|excluded| excluded == name) || self.key.iter().any(|part| part.name == name);
+        self.column_index(name).is_none() && !stays
     }
 
     /// The index of the column with this id.
@@ -389,6 +420,17 @@ impl TrackedTable {
     fn identity_references(&self) -> Vec<u32> {
         self.identity_columns().iter().filter_map(|index| self.columns[*index].reference).collect()
     }
+}
+
+/// Text that names a table and a key, like Tryton's `party.party,17`.
+#[must_use]
+pub fn named_key(name: &str, key: &Value) -> Value {
+    let key = match key {
+        Value::Integer(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+        other => format!("{other:?}"),
+    };
+    Value::Text(format!("{name},{key}"))
 }
 
 fn number_tables(config: &TablesConfig, known: &Numbering) -> BTreeMap<String, u32> {
@@ -480,17 +522,22 @@ fn resolve_references(
             refer(column, target)?;
         }
     }
-    for foreign_key in &table.foreign_keys {
-        if foreign_key.columns.iter().any(|column| wanted.exclude.contains(column)) {
-            continue;
-        }
-        for column in &foreign_key.columns {
-            if let Some(target) = target_of(table, column, foreign_key, schema, 0) {
-                refer(column, &target)?;
-            }
-        }
+    for (column, target) in declared_references(table, schema, &wanted.exclude) {
+        refer(&column, &target)?;
     }
     Ok(references)
+}
+
+/// What the columns of a table refer to because of the foreign keys that it declares: column and table. A foreign key
+/// of which a column is excluded says nothing.
+#[must_use]
+pub fn declared_references(table: &Table, schema: &Schema, exclude: &[String]) -> Vec<(String, String)> {
+    let is_shared = |key: &&ForeignKey| !key.columns.iter().any(|column| exclude.contains(column));
+    let of_key = |key: &ForeignKey| {
+        let target = |column: &String| Some((column.clone(), target_of(table, column, key, schema, 0)?));
+        key.columns.iter().filter_map(target).collect::<Vec<_>>()
+    };
+    table.foreign_keys.iter().filter(is_shared).flat_map(of_key).collect()
 }
 
 /// Deeper than any chain of keys that are foreign keys themselves.

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use saddlebag_bundler::{ExportResult, Exported, Exporter};
 use saddlebag_formats::ambient::{Clock, Entropy};
 use saddlebag_formats::{Epoch, NodeId, NodeName, Seq, TimeMs, Uid, Value, Version};
-use saddlebag_importer::{Applied, ImportError, Importer};
+use saddlebag_importer::{Applied, ImportError, Importer, RECORDS_AT_ONCE};
 use saddlebag_keys::card::{Card, CardDeployment};
 use saddlebag_keys::deployment::{DeploymentKey, ListedNode, NodeList, Role};
 use saddlebag_keys::node_keys::NodeKeys;
@@ -77,6 +77,8 @@ pub struct FleetNode {
     pub entropy: TestEntropy,
     /// Records in a bundle at most.
     pub records_per_bundle: usize,
+    /// Records of a bundle that it holds in memory together.
+    pub records_at_once: usize,
     /// Where its database lies.
     pub database: PathBuf,
     folder: PathBuf,
@@ -119,7 +121,16 @@ impl Fleet {
     /// node with that index.
     #[must_use]
     pub fn new(plan: &FleetPlan<'_>, schema: impl Fn(usize, &mut Connection)) -> Self {
-        let folder = temporary_folder();
+        Self::in_folder(temporary_folder(), plan, schema)
+    }
+
+    /// Like [`Fleet::new`], with all files in a folder of the caller's choice: on a real disk, say.
+    #[must_use]
+    pub fn in_folder(
+        folder: tempfile::TempDir,
+        plan: &FleetPlan<'_>,
+        schema: impl Fn(usize, &mut Connection),
+    ) -> Self {
         let mut entropy = TestEntropy(plan.seed);
         let deployment = DeploymentKey::generate(&mut entropy);
         let mut nodes: Vec<FleetNode> = Vec::new();
@@ -245,21 +256,28 @@ impl FleetNode {
         let clock = TestClock::default();
         clock.0.set(1_790_000_000_000);
         let entropy = TestEntropy(entropy.next_u64());
-        let records_per_bundle = 100_000;
-        let mut node = Self { app, store, keys, me, clock, entropy, records_per_bundle, database, folder };
+        let (records_per_bundle, records_at_once) = (100_000, RECORDS_AT_ONCE);
+        let mut node =
+            Self { app, store, keys, me, clock, entropy, records_per_bundle, records_at_once, database, folder };
         node.setup(plan.tables);
         node
+    }
+
+    /// What `saddlebag setup` does after the configuration or the application has changed.
+    pub fn set_up_again(&mut self, tables: &str) {
+        self.setup(tables);
     }
 
     /// What `saddlebag setup` does.
     fn setup(&mut self, tables: &str) {
         let config: TablesConfig = toml::from_str(tables).unwrap();
         let schema = self.store.schema().unwrap();
-        let tracking = Tracking::resolve(&config, &schema, &Numbering::default()).unwrap();
+        let known: Numbering = self.store.installed().unwrap().unwrap_or_default();
+        let tracking = Tracking::resolve(&config, &schema, &known).unwrap();
+        self.store.use_tracking(tracking.clone());
         self.store.begin(Access::Write).unwrap();
         self.store.install(&tracking).unwrap();
         self.store.commit().unwrap();
-        self.store.use_tracking(tracking.clone());
         for table in tracking.identity_order().unwrap() {
             self.store.begin(Access::Write).unwrap();
             let _rows = self.store.journal_existing(table.number, u64::MAX).unwrap();
@@ -267,6 +285,9 @@ impl FleetNode {
             let _absorbed = self.store.absorb(&context, &mut self.entropy).unwrap();
             self.store.commit().unwrap();
         }
+        self.store.begin(Access::Write).unwrap();
+        self.store.hash_references().unwrap();
+        self.store.commit().unwrap();
     }
 
     /// A second machine with the same folder: its own copy of the database as it is now.
@@ -291,9 +312,17 @@ impl FleetNode {
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             records_per_bundle: self.records_per_bundle,
+            records_at_once: self.records_at_once,
             database,
             folder,
         }
+    }
+
+    /// The program is started anew after it ended in the middle of something.
+    pub fn start_again(&mut self) {
+        let tracking = self.store.tracking().clone();
+        self.store = SqliteStore::open(&self.database).unwrap();
+        self.store.use_tracking(tracking);
     }
 
     /// Brings the outbox for a peer up to date.
@@ -332,8 +361,9 @@ impl FleetNode {
     /// # Errors
     /// The importer's refusal.
     pub fn import(&mut self, bundle: &[u8]) -> Result<Applied, ImportError> {
-        let Self { store, keys, me, clock, entropy, .. } = self;
-        Importer { store, keys, me, clock, entropy }.import(bundle, false)
+        let Self { store, keys, me, clock, entropy, records_at_once, .. } = self;
+        let at_once = *records_at_once;
+        Importer { store, keys, me, clock, entropy }.import_in_turns(bundle, false, at_once)
     }
 
     /// The version and value of every shared column: by table, uid and column.

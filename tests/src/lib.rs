@@ -2,7 +2,9 @@
 //! comparisons that use neither saddlebag's code nor its tables.
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get ends the test")]
 
+pub mod asking;
 pub mod fleet;
+pub mod gnuhealth;
 pub mod meaning;
 pub mod skip;
 pub mod synthea;

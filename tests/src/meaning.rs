@@ -26,13 +26,28 @@ pub struct Table {
     pub name: Vec<String>,
     /// The columns that are left out.
     pub without: Vec<String>,
+    /// References that no constraint declares: the column, and the table whose key it holds.
+    pub undeclared: Vec<(String, String)>,
+    /// Columns of text that name a table, with dots for underscores, and a key: `party.party,17`.
+    pub by_model: Vec<String>,
+    /// Columns whose values may have the place in parentheses behind them, ` (clinic-07)`: it does not count.
+    pub qualified: Vec<String>,
+    /// Whether a row's key means the same everywhere, in databases that are copies of one.
+    pub is_fixed: bool,
 }
 
 impl Table {
     /// A table whose rows are known by what they say alone.
     #[must_use]
     pub fn new(table: &str) -> Self {
-        Self { table: table.to_owned(), name: Vec::new(), without: Vec::new() }
+        let (name, without, undeclared, by_model, qualified) = Default::default();
+        Self { table: table.to_owned(), name, without, undeclared, by_model, qualified, is_fixed: false }
+    }
+
+    /// A table whose rows are the same under the same integer key everywhere, and of which nothing else is told.
+    #[must_use]
+    pub fn fixed(table: &str) -> Self {
+        Self { is_fixed: true, ..Self::new(table) }
     }
 
     /// A table whose rows are known by these columns.
@@ -106,12 +121,14 @@ struct Loaded {
     naming: Vec<usize>,
 }
 
-/// A declared foreign key.
+/// A reference: a declared foreign key, or one that is not declared.
 #[derive(Debug)]
 struct Reference {
     table: String,
     from: Vec<usize>,
     to: Vec<String>,
+    /// Whether the column's text names the table.
+    by_model: bool,
 }
 
 /// Where each reference of each row of each table points: `[table][row][reference]`.
@@ -132,7 +149,15 @@ fn load(connection: &Connection, table: &Table) -> Result<Loaded> {
     let name = &table.table;
     let (columns, integer_key) = columns(connection, name)?;
     let place = |column: &String| columns.iter().position(|known| known.eq_ignore_ascii_case(column));
-    let references = references(connection, name, &columns)?;
+    let mut references = references(connection, name, &columns)?;
+    references.extend(undeclared(table, &columns));
+    if table.is_fixed {
+        let columns: Vec<String> = integer_key.map(|key| columns[key].clone()).into_iter().collect();
+        assert_eq!(columns.len(), 1, "{name} has no integer key");
+        let rows = rows(connection, name, &columns)?;
+        let (plain, naming) = (vec![0], vec![0]);
+        return Ok(Loaded { name: name.clone(), rows, references: Vec::new(), plain, naming, columns });
+    }
     let told = |index: &usize| {
         Some(*index) != integer_key
             && !table.without.contains(&columns[*index])
@@ -143,10 +168,34 @@ fn load(connection: &Connection, table: &Table) -> Result<Loaded> {
     assert_eq!(naming.len(), table.name.len(), "{name} has the columns {:?}", table.name);
     // An integer key in a name would compare what differs between places.
     assert!(naming.iter().all(told), "{name} is named by columns of its own, {:?}", table.name);
-    let rows = rows(connection, name, &columns)?;
+    let mut rows = rows(connection, name, &columns)?;
+    let qualified: Vec<usize> = table.qualified.iter().filter_map(place).collect();
+    for row in &mut rows {
+        qualified.iter().for_each(|&column| unqualify(&mut row[column]));
+    }
     let left_out = |index: &usize| table.without.contains(&columns[*index]);
     let references = references.into_iter().filter(|reference| !reference.from.iter().any(left_out)).collect();
     Ok(Loaded { name: name.clone(), rows, references, plain, naming, columns })
+}
+
+/// The references that no constraint declares.
+fn undeclared(table: &Table, columns: &[String]) -> Vec<Reference> {
+    let reference = |column: &String, target: &str, by_model| {
+        let from: Vec<usize> = columns.iter().position(|known| known == column).into_iter().collect();
+        assert_eq!(from.len(), 1, "{} has no column {column}", table.table);
+        Reference { table: target.to_owned(), from, to: vec!["id".to_owned()], by_model }
+    };
+    let bare = table.undeclared.iter().map(|(column, target)| reference(column, target, false));
+    bare.chain(table.by_model.iter().map(|column| reference(column, "", true))).collect()
+}
+
+/// `"EVAL 7 (clinic-07)"` becomes `"EVAL 7"`; anything else stays.
+fn unqualify(shown: &mut String) {
+    let Some(inside) = shown.strip_suffix(")\"") else { return };
+    let Some((before, place)) = inside.rsplit_once(" (") else { return };
+    if !place.is_empty() && place.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        *shown = format!("{before}\"");
+    }
 }
 
 /// The table's columns, and which of them is an integer primary key.
@@ -168,7 +217,7 @@ fn references(connection: &Connection, table: &str, columns: &[String]) -> Resul
     let mut rows = statement.query([table])?;
     while let Some(row) = rows.next()? {
         let (id, target, from): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let empty = Reference { table: target, from: Vec::new(), to: Vec::new() };
+        let empty = Reference { table: target, from: Vec::new(), to: Vec::new(), by_model: false };
         let reference = found.entry(id).or_insert(empty);
         reference.from.extend(columns.iter().position(|column| column.eq_ignore_ascii_case(&from)));
         reference.to.extend(row.get::<_, Option<String>>(3)?);
@@ -194,16 +243,32 @@ fn rows(connection: &Connection, table: &str, columns: &[String]) -> Result<Vec<
 
 fn targets(tables: &[Loaded]) -> Targets {
     let mut targets: Targets = tables.iter().map(|table| vec![Vec::new(); table.rows.len()]).collect();
+    let mut known = HashMap::new();
     for (index, table) in tables.iter().enumerate() {
         for reference in &table.references {
-            let known = by_columns(tables, &reference.table, &reference.to);
             for (row, values) in table.rows.iter().enumerate() {
                 let key: Vec<&str> = reference.from.iter().map(|&column| values[column].as_str()).collect();
-                targets[index][row].push(target(&known, &key));
+                let Some((name, key)) = named(reference, key) else {
+                    targets[index][row].push(Target::Null);
+                    continue;
+                };
+                let spot = (name.clone(), reference.to.clone());
+                let known = known.entry(spot).or_insert_with(|| by_columns(tables, &name, &reference.to));
+                targets[index][row].push(target(known, &key));
             }
         }
     }
     targets
+}
+
+/// The table and the key that a reference names; nothing if it names none.
+fn named<'t>(reference: &Reference, key: Vec<&'t str>) -> Option<(String, Vec<&'t str>)> {
+    if !reference.by_model {
+        return Some((reference.table.clone(), key));
+    }
+    let text = key.first()?.strip_prefix('"')?.strip_suffix('"')?;
+    let (model, id) = text.split_once(',').unwrap_or((text, "no key"));
+    Some((model.replace('.', "_"), vec![id]))
 }
 
 fn target(known: &HashMap<Vec<&str>, Place>, key: &[&str]) -> Target {
@@ -388,6 +453,52 @@ mod tests {
         let tables = [Table::named("person", &["name"]), Table::new("entry").without(&["value", "previous"])];
         let tables = [&tables[..], &[Table::named("health-post", &["code"])]].concat();
         assert_eq!(differences(&[("one", &one), ("other", &other)], &tables).unwrap(), Vec::<String>::new());
+    }
+
+    const UNDECLARED: &str = "
+        CREATE TABLE staff (id INTEGER PRIMARY KEY, login TEXT);
+        CREATE TABLE \"file_card\" (id INTEGER PRIMARY KEY, code TEXT, entered_by INTEGER);
+        CREATE TABLE remark (id INTEGER PRIMARY KEY, text TEXT, about TEXT);
+        INSERT INTO staff VALUES (1, 'ada'), (2, 'bo');";
+
+    fn undeclared(rows: &str) -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(&format!("{UNDECLARED} {rows}")).unwrap();
+        connection
+    }
+
+    #[test]
+    fn references_that_no_constraint_declares_count() {
+        let card = Table {
+            undeclared: vec![("entered_by".into(), "staff".into())],
+            qualified: vec!["code".into()],
+            ..Table::new("file_card")
+        };
+        let remark = Table { by_model: vec!["about".into()], ..Table::new("remark") };
+        let tables = [Table::fixed("staff"), card, remark];
+        let one = "INSERT INTO file_card VALUES (1, 'C 1', 1), (2, 'C 1', 2);
+            INSERT INTO remark VALUES (1, 'x', 'file.card,1'), (2, 'y', NULL)";
+        let differing = |rows: &str| {
+            let (one, other) = (undeclared(one), undeclared(rows));
+            differences(&[("one", &one), ("other", &other)], &tables).unwrap()
+        };
+        let same = "INSERT INTO file_card VALUES (8, 'C 1', 1), (7, 'C 1 (hill-2)', 2);
+            INSERT INTO remark VALUES (3, 'x', 'file.card,8'), (4, 'y', NULL)";
+        assert_eq!(differing(same), Vec::<String>::new());
+        for (from, to) in [
+            ("'C 1', 1", "'C 1', 2"),
+            ("'C 1', 1", "'C 1', 3"),
+            ("'C 1', 1", "'C 1', NULL"),
+            ("'C 1', 1", "'C 2 (hill-2)', 1"),
+            ("'C 1', 1", "'C 1 (not a place)', 1"),
+            ("file.card,8", "file.card,7"),
+            ("file.card,8", "file.card,9"),
+            ("'y', NULL", "'y', 'file.card,8'"),
+            ("(7, ", "(9, 'C 1', 1), (7, "),
+        ] {
+            assert!(same.contains(from));
+            assert_ne!(differing(&same.replace(from, to)), Vec::<String>::new(), "{from} became {to}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `saddlebag init`
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,7 +11,7 @@ use saddlebag_couriers::setup::{self, SetupDone};
 use saddlebag_couriers::system::{SystemClock, SystemEntropy};
 use saddlebag_formats::NodeName;
 use saddlebag_keys::files;
-use saddlebag_stores::config::TablesConfig;
+use saddlebag_stores::config::{Direction, ReferenceRule, TableConfig, TablesConfig};
 use saddlebag_stores::schema::Schema;
 use saddlebag_stores::tracking::{Numbering, Tracking};
 use serde::{Deserialize, Serialize};
@@ -21,14 +22,16 @@ use crate::console::Console;
 use crate::exit_code::Exit;
 use crate::layout;
 use crate::progress::Progress;
-use crate::{proposal, toml_text};
+use crate::proposal::{self, Answers, LeftOut, Proposal, Survey, TrackedProposal};
+use crate::toml_text;
 
 const PROFILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Make a node: read the database's schema, propose what to keep in step, make keys.
 ///
 /// Writes saddlebag.toml, the keys and all else of the node into the folder that `--node` names. Then runs
-/// `setup`, unless told not to: to look through saddlebag.toml first is wise.
+/// `setup`, unless told not to: to look through saddlebag.toml first is wise. In a terminal, asks what only a
+/// person can know.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saddlebag --node /srv/ministry init ministry --central \\
@@ -49,6 +52,9 @@ pub struct InitArgs {
     /// Only write saddlebag.toml and the keys; `saddlebag setup` does the rest
     #[arg(long)]
     pub no_setup: bool,
+    /// Ask nothing: take what is proposed
+    #[arg(long)]
+    pub yes: bool,
     /// How it is reported
     #[command(flatten)]
     pub report: Report,
@@ -64,6 +70,7 @@ struct InitReport<'a> {
     folder: &'a Path,
     database: &'a str,
     tables: Vec<TableReport>,
+    left_out: &'a [LeftOut],
     notes: &'a [String],
     setup: Option<&'a SetupDone>,
 }
@@ -72,23 +79,31 @@ struct InitReport<'a> {
 struct TableReport {
     table: String,
     identity: String,
+    direction: Direction,
+    /// What its columns refer to, declared or not.
+    references: BTreeMap<String, String>,
 }
 
 /// What the new node is to keep in step.
 struct Tables {
     text: String,
     config: TablesConfig,
+    /// What each table refers to, by column.
+    references: BTreeMap<String, BTreeMap<String, String>>,
+    left_out: Vec<LeftOut>,
     notes: Vec<String>,
 }
 
 /// Runs it.
 pub fn run(global: &Global, args: &InitArgs, console: &mut Console<'_>) -> Result<Exit, CommandError> {
     let url = args.database.parse::<DatabaseUrl>()?.absolute()?;
-    let schema = url.open()?.schema()?;
+    let mut store = url.open()?;
+    let schema = store.schema()?;
     let tables = match &args.profile {
         Some(file) => from_profile(file)?,
-        None => propose(&schema),
+        None => propose(&Survey::take(&mut *store)?, args, console)?,
     };
+    drop(store);
     if !args.no_setup || !tables.config.is_empty() {
         refuse_what_does_not_fit(&tables.config, &schema, args)?;
     }
@@ -106,11 +121,22 @@ pub fn run(global: &Global, args: &InitArgs, console: &mut Console<'_>) -> Resul
     print_words(global, args, &tables, setup.as_ref(), console)
 }
 
-fn propose(schema: &Schema) -> Tables {
-    let proposal = proposal::propose(schema);
+fn propose(survey: &Survey, args: &InitArgs, console: &mut Console<'_>) -> Result<Tables, CommandError> {
+    let mut answers = Answers::new();
+    if console.can_ask() && !args.yes && !args.report.json {
+        for question in proposal::questions(survey) {
+            let answer = console.ask_or(&question.text, question.default)?;
+            answers.insert(question.table, answer);
+        }
+    }
+    let Proposal { text, tracked, left_out, notes } = proposal::propose(survey, &answers);
     // The proposal is TOML by its own invariant; were it not, `found` would refuse the file with its line.
-    let config = toml::from_str(&proposal.text).map(|file: ProfileFile| file.tables).unwrap_or_default();
-    Tables { text: proposal.text, config, notes: proposal.notes }
+    let config = toml::from_str(&text).map(|file: ProfileFile| file.tables).unwrap_or_default();
+    let of_table = |table: &TrackedProposal| {
+        let one = |reference: &proposal::Reference| (reference.column.clone(), reference.target.to_string());
+        (table.name.clone(), table.references.iter().map(one).collect())
+    };
+    Ok(Tables { text, config, references: tracked.iter().map(of_table).collect(), left_out, notes })
 }
 
 /// A file of tables.
@@ -139,7 +165,12 @@ fn from_profile(file: &Path) -> Result<Tables, CommandError> {
     if !whole.is_ok_and(|whole| whole.node.is_empty() && whole.tables == profile.tables) {
         return Err(refused("its tables do not stand in sections of their own"));
     }
-    Ok(Tables { text, config: profile.tables, notes: Vec::new() })
+    let of_table = |(name, table): (&String, &TableConfig)| {
+        let one = |(column, rule): (&String, &ReferenceRule)| (column.clone(), rule.to_string());
+        (name.clone(), table.references.iter().map(one).collect())
+    };
+    let references = profile.tables.iter().map(of_table).collect();
+    Ok(Tables { text, config: profile.tables, references, left_out: Vec::new(), notes: Vec::new() })
 }
 
 /// A file of tables behind an empty `[node]`.
@@ -175,11 +206,19 @@ database = {url}
 
 # Tables that are kept in step; a table without a section here stays at home.
 #
-#   identity    how a record is known at every place, once and for all:
-#               \"uuid(column)\", \"natural(column, column)\" or \"assigned\"
-#   direction   \"both\" (if not said), \"up\" to the central, \"down\" from it
-#   exclude     columns that stay at home: [\"column\"]
-#   delete      \"keep\": what one place deleted and another edited is kept
+#   identity      how a record is known at every place, once and for all:
+#                 \"uuid(column)\", \"natural(column, column)\", \"named(QUERY)\",
+#                 \"assigned\" or \"copied\"
+#   direction     \"both\" (if not said), \"up\" to the central, \"down\" from it,
+#                 \"match\": rows stay, and others may refer to them
+#   exclude       columns that stay at home: [\"column\"]
+#   references    columns that refer to other tables, where no foreign key
+#                 declares it: {{ column = \"TABLE\" }}, {{ column = \"model,id\" }}
+#   local_unique  unique columns that each place counts by itself: [\"column\"]
+#   delete        \"keep\": what one place deleted and another edited is kept
+#
+# Identity, references and direction belong to the deployment: after `join`,
+# `setup` takes over what the central has chosen.
 #
 # Every place gets all records of a table whose direction is \"both\".
 
@@ -204,9 +243,11 @@ fn print_json(
     setup: Option<&SetupDone>,
     console: &mut Console<'_>,
 ) -> Result<Exit, CommandError> {
-    let table = |(name, table): (&String, &saddlebag_stores::config::TableConfig)| TableReport {
+    let table = |(name, table): (&String, &TableConfig)| TableReport {
         table: name.clone(),
         identity: table.identity.to_string(),
+        direction: table.direction,
+        references: tables.references.get(name).cloned().unwrap_or_default(),
     };
     console.json(&InitReport {
         node: args.name.as_str(),
@@ -216,6 +257,7 @@ fn print_json(
         folder: &founded.folder,
         database: &founded.database_url,
         tables: tables.config.iter().map(table).collect(),
+        left_out: &tables.left_out,
         notes: &tables.notes,
         setup,
     })?;

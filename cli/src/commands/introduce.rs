@@ -7,6 +7,7 @@ use std::path::Path;
 use clap::Args;
 use saddlebag_couriers::Node;
 use saddlebag_couriers::membership::{self, Introduction};
+use saddlebag_couriers::takeover::Takeover;
 use saddlebag_formats::limits::CARD_BYTES_MAX;
 use saddlebag_keys::{Role, files, fingerprint};
 use serde::Serialize;
@@ -38,11 +39,25 @@ struct LinkReport<'a> {
     role: &'static str,
     fingerprint: &'a str,
     deployment: Option<String>,
+    /// What `setup` has to take over; of `join` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    takeover: Option<&'a Takeover>,
 }
 
 /// Prints the link that was made.
 pub(super) fn print_json(node: &Node, peer: &Introduction, console: &mut Console<'_>) -> Result<Exit, CommandError> {
+    print_joined_json(node, peer, None, console)
+}
+
+/// As [`print_json`], with what is to be taken over from the central.
+pub(super) fn print_joined_json(
+    node: &Node,
+    peer: &Introduction,
+    takeover: Option<&Takeover>,
+    console: &mut Console<'_>,
+) -> Result<Exit, CommandError> {
     console.json(&LinkReport {
+        takeover,
         node: node.config.node.name.as_str(),
         peer: peer.name.as_str(),
         role: role(peer.role),

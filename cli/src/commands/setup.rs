@@ -2,8 +2,9 @@
 
 use clap::Args;
 use saddlebag_couriers::Node;
-use saddlebag_couriers::setup::{self, SetupDone, SetupPlan};
+use saddlebag_couriers::setup::{self, SetupDone, SetupPlan, TableChange};
 
+use super::takeover::{self, Tense};
 use crate::args::{Global, Report};
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -14,8 +15,9 @@ use crate::table::{self, Lean};
 
 /// Bring triggers and row states in line with saddlebag.toml.
 ///
-/// To be run after `init --no-setup`, after a change in saddlebag.toml, and after the application was upgraded.
-/// Takes in the rows that are there. May be run again at any time.
+/// To be run after `init --no-setup`, after `join` if that says so, after a change in saddlebag.toml, and after the
+/// application was upgraded. Takes over what the central has chosen for the tables, and takes in the rows that are
+/// there. May be run again at any time.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saddlebag setup --dry-run
@@ -58,9 +60,13 @@ pub(super) fn taking_in(table: &str, rows: u64) -> String {
 }
 
 fn print_plan(plan: &SetupPlan, console: &mut Console<'_>) -> Result<(), CommandError> {
+    if let Some(takeover) = &plan.takeover {
+        takeover::print(takeover, Tense::Planned, console)?;
+    }
     if plan.is_current {
         return console.say("Everything is as saddlebag.toml says: there is nothing to do.");
     }
+    print_changes(&plan.changes, Tense::Planned, console)?;
     let headings =
         [("table", Lean::Left), ("identity", Lean::Left), ("columns", Lean::Right), ("rows to take in", Lean::Right)];
     let row = |table: &setup::PlannedTable| {
@@ -82,7 +88,34 @@ fn print_plan(plan: &SetupPlan, console: &mut Console<'_>) -> Result<(), Command
     console.say("Nothing was changed.")
 }
 
+/// What has changed of tables since the last setup.
+fn print_changes(changes: &[TableChange], tense: Tense, console: &mut Console<'_>) -> Result<(), CommandError> {
+    for change in changes {
+        let table = &change.table;
+        let listed = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        if !change.new_columns.is_empty() {
+            console.say(&format!("`{table}` has new columns: {}.", listed(&change.new_columns)))?;
+        }
+        if !change.gone_columns.is_empty() {
+            let gone = listed(&change.gone_columns);
+            console.say(&format!("`{table}` has no {gone} any more; what others send of it is kept."))?;
+        }
+        if !change.excluded_columns.is_empty() {
+            console.say(&format!("`{table}` keeps at home from now on: {}.", listed(&change.excluded_columns)))?;
+        }
+        if let Some(why) = &change.taken_in_anew {
+            let verb = tense.choose("would be", "are");
+            console.say(&format!("The rows of `{table}` {verb} taken in anew: {why}."))?;
+        }
+    }
+    Ok(())
+}
+
 fn print_done(done: &SetupDone, console: &mut Console<'_>) -> Result<(), CommandError> {
+    if let Some(takeover) = &done.takeover {
+        takeover::print(takeover, Tense::Done, console)?;
+    }
+    print_changes(&done.changes, Tense::Done, console)?;
     let tables = layout::count(done.tables.len() as u64, "table", "tables");
     let triggers = layout::count(done.triggers.len() as u64, "trigger was", "triggers were");
     console.say(&format!("{tables} in step; {triggers} made."))?;

@@ -2,9 +2,10 @@
 
 use clap::Args;
 use saddlebag_couriers::Node;
+use saddlebag_couriers::health::{ClockDoubt, LinkHealth};
 use saddlebag_couriers::status::{self, LinkState, LinkStatus, NodeRole, Status};
-use saddlebag_formats::{TimeMs, utc};
 
+use super::times::{day, length, second};
 use crate::args::{Global, Report};
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -12,10 +13,19 @@ use crate::exit_code::Exit;
 use crate::layout;
 use crate::table::{self, Lean};
 
+/// A clock that is ahead by less is as good as any, in milliseconds.
+const CLOCK_AHEAD_MS: i64 = 60_000;
+/// A bundle that took less is no news, in milliseconds: a week on the road.
+const BEHIND_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+/// Free space that is worth a line: 500 MB.
+const FREE_BYTES_LOW: u64 = 500_000_000;
+/// What to do after triggers were missing.
+const CHECK: &str = "what was written meanwhile was found by comparing its rows";
+
 /// Show what waits, what came, what is held and what disagrees.
 ///
 /// One line for each neighbour: the numbers of the last bundle made for it, of the last that it has acknowledged,
-/// and of the last that came from it.
+/// and of the last that came from it. Below, each satellite as it last told: what waits there and what it holds.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saddlebag status
@@ -53,14 +63,33 @@ fn print(global: &Global, status: &Status, console: &mut Console<'_>) -> Result<
             console.line(&line)?;
         }
     }
+    let told: Vec<_> = status.links.iter().filter(|link| link.role == NodeRole::Satellite).collect();
+    for line in health_lines(&told) {
+        console.line(&line)?;
+    }
     for link in &status.links {
         print_troubles(link, console)?;
+        print_health_troubles(link, console)?;
     }
     if !status.triggers_missing.is_empty() {
         let count = layout::count(status.triggers_missing.len() as u64, "trigger is", "triggers are");
         console.note(&format!("{count} missing in the database; the next round makes them again"))?;
     }
-    Ok(())
+    for restored in &status.triggers_restored {
+        let (table, at) = (&restored.table, second(restored.at));
+        console.note(&format!("the triggers of `{table}` were missing and were made again, {at}; {CHECK}"))?;
+    }
+    match status.clock_doubt {
+        None => Ok(()),
+        Some(ClockDoubt::Before2025) => {
+            console.note(&format!("the clock of this machine says {}: set it", second(status.clock)))
+        }
+        Some(ClockDoubt::BehindLastContact) => console.note(&format!(
+            "the clock of this machine says {}, which is before the last contact with a neighbour: it was ahead then, \
+             or is behind now",
+            second(status.clock)
+        )),
+    }
 }
 
 fn role(role: NodeRole) -> &'static str {
@@ -98,11 +127,6 @@ fn number(number: Option<u64>) -> String {
     number.map_or_else(|| "-".to_owned(), |number| number.to_string())
 }
 
-/// The day, in UTC: the hour would not fit, and `--json` has it.
-fn day(time: TimeMs) -> String {
-    utc::format(time).chars().take(10).collect()
-}
-
 fn state(state: LinkState) -> &'static str {
     match state {
         LinkState::Missing => "missing",
@@ -111,6 +135,58 @@ fn state(state: LinkState) -> &'static str {
         LinkState::Waiting => "waiting",
         LinkState::Sent => "sent",
         LinkState::Quiet => "quiet",
+    }
+}
+
+/// How satellites were when they last told.
+fn health_lines(links: &[&LinkStatus]) -> Vec<String> {
+    let headings = [
+        ("as it told", Lean::Left),
+        ("version", Lean::Left),
+        ("waiting", Lean::Right),
+        ("parked", Lean::Right),
+        ("quarantined", Lean::Right),
+        ("conflicts", Lean::Right),
+        ("free disk", Lean::Right),
+    ];
+    let row = |(link, health): (&LinkStatus, &LinkHealth)| {
+        let counts = [health.waiting, health.parked, health.quarantined, health.conflicts].map(layout::thousands);
+        let version = health.software.strip_prefix("saddlebag ").unwrap_or(&health.software).to_owned();
+        let free = health.free_bytes.map_or_else(|| "-".to_owned(), layout::size);
+        [link.peer.clone(), version].into_iter().chain(counts).chain([free]).collect()
+    };
+    let told = links.iter().filter_map(|link| Some((*link, link.health.as_ref()?)));
+    let rows: Vec<Vec<String>> = told.map(row).collect();
+    if rows.is_empty() { Vec::new() } else { table::lines(&headings, &rows) }
+}
+
+fn print_health_troubles(link: &LinkStatus, console: &mut Console<'_>) -> Result<(), CommandError> {
+    let (peer, Some(health)) = (&link.peer, &link.health) else { return Ok(()) };
+    if let Some(clock) = clock_words(health) {
+        console.say(&format!("{peer}: {clock}."))?;
+    }
+    if !health.triggers_missing.is_empty() {
+        let tables: Vec<_> = health.triggers_missing.iter().map(|table| format!("`{table}`")).collect();
+        console.say(&format!("{peer}: triggers of {} were missing there in the last 30 days.", tables.join(", ")))?;
+    }
+    if let Some(free) = health.free_bytes.filter(|free| *free < FREE_BYTES_LOW) {
+        console.say(&format!("{peer}: its disk has only {} free.", layout::size(free)))?;
+    }
+    Ok(())
+}
+
+/// What is to be said of a neighbour's clock; none if it may well be right.
+fn clock_words(health: &LinkHealth) -> Option<String> {
+    let (ahead, clock) = (health.clock_ahead_ms, health.clock.replace('T', " ").replace('Z', " UTC"));
+    if health.clock_is_wrong {
+        Some(format!("its clock is wrong: it said {clock}"))
+    } else if ahead > CLOCK_AHEAD_MS {
+        Some(format!("its clock was ahead of ours by {} or more", length(ahead.unsigned_abs())))
+    } else if ahead < -BEHIND_MS {
+        let length = length(ahead.unsigned_abs());
+        Some(format!("its last bundle was made {length} before it came, or its clock is behind by up to as much"))
+    } else {
+        None
     }
 }
 
@@ -135,6 +211,21 @@ fn print_troubles(link: &LinkStatus, console: &mut Console<'_>) -> Result<(), Co
 mod tests {
     use super::*;
 
+    fn health(clock_ahead_ms: i64) -> LinkHealth {
+        LinkHealth {
+            software: "saddlebag 10.20.30".to_owned(),
+            clock: "2026-11-21T10:15:00Z".to_owned(),
+            clock_ahead_ms,
+            clock_is_wrong: false,
+            waiting: 1_234_567,
+            parked: 99_999,
+            quarantined: 99_999,
+            conflicts: 99_999,
+            triggers_missing: Vec::new(),
+            free_bytes: Some(999_900_000_000),
+        }
+    }
+
     fn link(peer: &str, number: u64) -> LinkStatus {
         LinkStatus {
             peer: peer.to_owned(),
@@ -149,6 +240,7 @@ mod tests {
             quarantined: 0,
             missing: Vec::new(),
             state: LinkState::Sent,
+            health: Some(health(0)),
         }
     }
 
@@ -157,5 +249,19 @@ mod tests {
         let lines = link_lines(&[link(&"n".repeat(32), 999), link("b", 1)]);
         assert!(lines.iter().all(|line| layout::columns(line) <= layout::WIDTH), "{lines:#?}");
         assert!(lines[2].contains("2026-11-21") && lines[2].ends_with("sent"));
+        let lines = health_lines(&[&link(&"n".repeat(32), 999)]);
+        assert!(lines.iter().all(|line| layout::columns(line) <= layout::WIDTH), "{lines:#?}");
+        assert!(lines[1].contains("1,234,567") && lines[1].ends_with("999.9 GB"), "{lines:#?}");
+    }
+
+    #[test]
+    fn a_clock_is_spoken_of_only_where_it_can_not_be_right_or_the_way_was_long() {
+        let words = |ahead| clock_words(&health(ahead));
+        assert_eq!(words(CLOCK_AHEAD_MS), None);
+        assert_eq!(words(-BEHIND_MS), None);
+        assert!(words(7_200_000).unwrap().contains("ahead of ours by 2 hours"));
+        assert!(words(-10 * 86_400_000).unwrap().contains("made 10 days before it came"));
+        let wrong = LinkHealth { clock_is_wrong: true, ..health(0) };
+        assert!(clock_words(&wrong).unwrap().contains("is wrong: it said 2026-11-21 10:15:00 UTC"));
     }
 }

@@ -4,8 +4,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use saddlebag_formats::Head;
 use saddlebag_formats::header::BundleHeader;
+use saddlebag_formats::{Head, signature_line};
 use saddlebag_keys::{HeadRefusal, Peer, verify_head};
 use serde::Serialize;
 
@@ -76,10 +76,18 @@ pub fn run(global: &Global, args: &VerifyArgs, console: &mut Console<'_>) -> Res
     }
     if args.report.json {
         console.json(&report)?;
-    } else if let Ok((header, sender)) = &done {
-        console.say(&words(&args.file, header, sender))?;
+    } else if let Ok(checked) = &done {
+        console.say(&checked.words(&args.file))?;
     }
     done.map(|_| Exit::Done)
+}
+
+/// A bundle of which everything holds.
+struct Checked {
+    header: BundleHeader,
+    sender: Peer,
+    /// The size of the file: what was checked has nothing after it.
+    bytes: u64,
 }
 
 /// Signature first, then the payload; nothing is opened or decoded.
@@ -87,9 +95,10 @@ fn check(
     global: &Global,
     args: &VerifyArgs,
     report: &mut VerifyReport<'_>,
-) -> Result<(BundleHeader, Peer), CommandError> {
+) -> Result<Checked, CommandError> {
     let trusted = trusted(global, args)?;
     let (head, mut rest) = read_head(&args.file)?;
+    let head_bytes = (head.signed.len() + signature_line(&head.signature).len()) as u64;
     let header = head.header.clone();
     report.number = Some(header.number.0);
     let sender = match trusted {
@@ -107,7 +116,8 @@ fn check(
     };
     check_payload(&header, &mut rest, report).map_err(|error| error.about(&args.file))?;
     let sender = sender.ok_or_else(|| unknown(&args.file))?;
-    Ok((header, sender))
+    let bytes = head_bytes + header.payload.size;
+    Ok(Checked { header, sender, bytes })
 }
 
 /// Whom the signature is checked against.
@@ -157,8 +167,10 @@ fn unknown(file: &Path) -> CommandError {
     )
 }
 
-fn words(file: &Path, header: &BundleHeader, sender: &Peer) -> String {
-    let size = layout::size(header.payload.size);
-    let (file, name, number) = (file.display(), &sender.name, header.number);
-    format!("`{file}` is whole ({size}), and {name} has signed it: it is bundle {number}.")
+impl Checked {
+    fn words(&self, file: &Path) -> String {
+        let (size, file, name, number) =
+            (layout::size(self.bytes), file.display(), &self.sender.name, self.header.number);
+        format!("`{file}` is whole ({size}), and {name} has signed it: it is bundle {number}.")
+    }
 }

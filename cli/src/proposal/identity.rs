@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use saddlebag_stores::config::Identity;
 use saddlebag_stores::schema::{Column, Schema, Table};
 
-use super::{Exclusion, Reference, TrackedProposal};
+use super::{Exclusion, Reference, Survey, TrackedProposal};
 
 /// A table, and what is known of it when its identity is chosen.
 pub(super) struct Subject<'a> {
     pub(super) table: &'a Table,
-    pub(super) schema: &'a Schema,
+    pub(super) survey: &'a Survey,
     pub(super) references: &'a [Reference],
     pub(super) excluded: &'a [Exclusion],
+    /// Whether another table refers to it.
+    pub(super) is_referred_to: bool,
 }
 
 /// An identity, and why.
@@ -23,11 +25,32 @@ pub(super) struct Choice {
 
 const WHY_ASSIGNED: &str = "nothing in the schema names a record across places: saddlebag gives the names";
 
+impl Choice {
+    /// Where nothing names the rows.
+    pub(super) fn assigned() -> Self {
+        Self { identity: Identity::Assigned, why: WHY_ASSIGNED.to_owned() }
+    }
+}
+
 /// The first that fits.
 pub(super) fn choose(subject: &Subject<'_>) -> Choice {
-    let options = [Subject::by_uuid, Subject::by_references, Subject::by_key, Subject::by_code];
+    let options = [Subject::by_uuid, Subject::by_references, Subject::by_key, Subject::by_code, Subject::by_catalogue];
     let found = options.iter().filter_map(|option| option(subject)).find(|choice| can_be_written(&choice.identity));
-    found.unwrap_or_else(|| Choice { identity: Identity::Assigned, why: WHY_ASSIGNED.to_owned() })
+    found.unwrap_or_else(Choice::assigned)
+}
+
+/// The identity that a table has whatever it refers to, if it has one.
+pub(super) fn of_itself(table: &Table, survey: &Survey) -> Option<Choice> {
+    let subject = Subject { table, survey, references: &[], excluded: &[], is_referred_to: true };
+    let refers = |name: &String| table.foreign_keys.iter().any(|key| key.columns.contains(name));
+    let choice = choose(&subject);
+    let is_plain = match &choice.identity {
+        Identity::Assigned | Identity::Copied => false,
+        Identity::Named(_) => true,
+        Identity::Uuid(column) => !refers(column),
+        Identity::Natural(columns) => !columns.iter().any(refers),
+    };
+    is_plain.then_some(choice)
 }
 
 impl Subject<'_> {
@@ -57,15 +80,26 @@ impl Subject<'_> {
         let is_reference = |name: &str| self.references.iter().any(|reference| reference.column == name);
         let names_itself = |name: &String| is_reference(name) || self.table.column(name).is_some_and(is_text);
         let key = &self.table.primary_key;
+        // `VISIT-0017` is the seventeenth visit of each place.
+        if !self.references.is_empty() && matches!(key.as_slice(), [one] if self.survey.counts(&self.table.name, one)) {
+            return None;
+        }
         let why = "its key is the same at every place".to_owned();
         key.iter().all(names_itself).then(|| Choice { identity: Identity::Natural(key.clone()), why })
     }
 
+    /// Named by the application itself, at every place by the same names.
+    fn by_catalogue(&self) -> Option<Choice> {
+        let catalogue = self.survey.catalogue.as_ref()?;
+        let named = catalogue.named.iter().find(|named| named.table == self.table.name)?;
+        let (of, rows) = (catalogue.of, named.rows);
+        let rows = if rows == 1 { "one row".to_owned() } else { format!("{rows} rows") };
+        let why = format!("{of} itself names {rows} of it, at every place by the same names; saddlebag names the others");
+        Some(Choice { identity: Identity::Named(named.query.clone()), why })
+    }
+
     fn by_code(&self) -> Option<Choice> {
-        let refers = |table: &&Table| {
-            table.name != self.table.name && table.foreign_keys.iter().any(|key| key.table == self.table.name)
-        };
-        if !self.table.foreign_keys.is_empty() || !self.schema.tables.iter().any(|table| refers(&table)) {
+        if !self.table.foreign_keys.is_empty() || !self.references.is_empty() || !self.is_referred_to {
             return None;
         }
         let fits = |column: &&Column| {
@@ -106,13 +140,13 @@ fn is_named_as_code(name: &str) -> bool {
 
 /// Whether the column is declared for text: "Determination Of Column Affinity" in SQLite's "Datatypes In SQLite",
 /// and `UUID` of other engines.
-fn is_text(column: &Column) -> bool {
+pub(super) fn is_text(column: &Column) -> bool {
     let upper = column.declared_type.to_ascii_uppercase();
     !upper.contains("INT") && ["CHAR", "CLOB", "TEXT", "UUID", "GUID"].iter().any(|word| upper.contains(word))
 }
 
 /// Whether the configuration has a form for it: names that hold commas have none.
-fn can_be_written(identity: &Identity) -> bool {
+pub(super) fn can_be_written(identity: &Identity) -> bool {
     identity.to_string().parse().is_ok_and(|read: Identity| read == *identity)
 }
 
@@ -134,7 +168,30 @@ pub(super) fn colliding(table: &Table, identity: &Identity, excluded: &[Exclusio
     all
 }
 
-fn is_integer(table: &Table, name: &str) -> bool {
+/// Single unique columns whose values come from a counter of each database: two places give one to two records.
+pub(super) fn counters(proposal: &TrackedProposal, survey: &Survey) -> Vec<String> {
+    let Some(table) = survey.schema.table(&proposal.name) else { return Vec::new() };
+    let single = proposal.colliding.iter().filter_map(|columns| match columns.as_slice() {
+        [one] => Some(one),
+        _ => None,
+    });
+    let is_plain = |name: &&String| {
+        !table.primary_key.contains(*name)
+            && !proposal.references.iter().any(|reference| reference.column == **name)
+            && !table.foreign_keys.iter().any(|key| key.columns.contains(*name))
+            && !refers_to(&survey.schema, &proposal.name, name)
+    };
+    let counts = |name: &&String| survey.counts(&proposal.name, name) || is_integer(table, name);
+    single.filter(is_plain).filter(counts).cloned().collect()
+}
+
+/// Whether a foreign key refers to this very column: then its values say which record is meant.
+fn refers_to(schema: &Schema, table: &str, column: &str) -> bool {
+    let mut keys = schema.tables.iter().flat_map(|table| &table.foreign_keys);
+    keys.any(|key| key.table == table && key.target_columns.iter().any(|name| name == column))
+}
+
+pub(super) fn is_integer(table: &Table, name: &str) -> bool {
     table.column(name).is_some_and(|column| column.declared_type.to_ascii_uppercase().contains("INT"))
 }
 
@@ -172,5 +229,5 @@ fn in_circle(tracked: &[TrackedProposal]) -> Option<usize> {
 fn identity_targets(proposal: &TrackedProposal) -> Vec<&str> {
     let Identity::Natural(columns) = &proposal.identity else { return Vec::new() };
     let of_identity = proposal.references.iter().filter(|reference| columns.contains(&reference.column));
-    of_identity.map(|reference| reference.target.as_str()).collect()
+    of_identity.filter_map(Reference::table).collect()
 }

@@ -6,4 +6,5 @@ mod bad_bundles;
 mod cards;
 mod nodes;
 mod rounds;
+mod tables;
 mod world;

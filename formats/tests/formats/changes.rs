@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use saddlebag_formats::members::{decode_change, encode_change};
 use saddlebag_formats::{
-    Action, ColumnChange, RecordChange, Seen, SeenVersions, Seq, TableChanges, TimeMs, Uid, Value, Version, pack,
-    unpack,
+    Action, ColumnChange, Levels, Payload, PayloadReader, PayloadWriter, RecordChange, Seen, SeenVersions, Seq,
+    TableChanges, TimeMs, Uid, Value, Version, pack, unpack,
 };
 use sha2::{Digest, Sha256};
 
@@ -19,6 +19,27 @@ proptest! {
         prop_assert_eq!(unpack(packed.as_slice()).unwrap(), payload);
     }
 
+    /// However many pieces the records come in, the bytes are the same, and they come back member by member.
+    #[test]
+    fn payloads_come_in_pieces(changes in changes(), piece in 1usize..40) {
+        let payload = payload(changes);
+        let packed = in_pieces(&payload, piece);
+        let whole = in_pieces(&payload, usize::MAX);
+        prop_assert_eq!(&packed, &whole);
+        if !payload.changes.iter().zip(payload.changes.iter().skip(1)).any(|(a, b)| a.table == b.table) {
+            prop_assert_eq!(&packed, &pack(&payload, 3).unwrap());
+            prop_assert_eq!(unpack(packed.as_slice()).unwrap(), payload);
+        }
+        let mut reader = PayloadReader::new(packed.as_slice()).unwrap();
+        let mut records = 0;
+        while let Some(tables) = reader.next_changes().unwrap() {
+            records += tables.iter().map(|table| table.records.len()).sum::<usize>();
+        }
+        prop_assert_eq!(reader.counts().records, records);
+        let counts = reader.finish().unwrap();
+        prop_assert_eq!(counts, PayloadReader::new(packed.as_slice()).unwrap().finish().unwrap());
+    }
+
     #[test]
     fn single_changes_come_back(changes in changes()) {
         for table in &changes {
@@ -28,6 +49,20 @@ proptest! {
             }
         }
     }
+}
+
+fn in_pieces(payload: &Payload, piece: usize) -> Vec<u8> {
+    let Payload { binding, health, receipts, changes } = payload;
+    let mut writer = PayloadWriter::new(binding, health, receipts, Levels::always(3), Vec::new()).unwrap();
+    for TableChanges { table, records } in changes {
+        if records.is_empty() {
+            writer.changes(vec![TableChanges { table: table.clone(), records: Vec::new() }]).unwrap();
+        }
+        for records in records.chunks(piece) {
+            writer.changes(vec![TableChanges { table: table.clone(), records: records.to_vec() }]).unwrap();
+        }
+    }
+    writer.finish().unwrap()
 }
 
 #[test]
@@ -46,6 +81,15 @@ fn a_table_that_fills_three_members_comes_back_as_one() {
         archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().to_str().unwrap().to_owned()).collect();
     assert_eq!(names, ["bundle", "health", "receipts", "changes/0000", "changes/0001", "changes/0002"]);
     assert_eq!(unpack(packed.as_slice()).unwrap(), payload);
+    assert_eq!(zstd::decode_all(in_pieces(&payload, 4_999).as_slice()).unwrap(), unpacked);
+    let mut reader = PayloadReader::new(packed.as_slice()).unwrap();
+    assert_eq!((reader.binding(), reader.health()), (&payload.binding, &payload.health));
+    assert_eq!(reader.take_receipts(), payload.receipts);
+    let mut sizes = Vec::new();
+    while let Some(tables) = reader.next_changes().unwrap() {
+        sizes.extend(tables.iter().map(|table| table.records.len()));
+    }
+    assert_eq!(sizes, [10_000, 10_000, 5_000]);
 }
 
 fn version(time: i64) -> Version {

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use saddlebag_formats::members::{ChangesError, decode_change, encode_change};
 use saddlebag_formats::payload::PayloadError;
 use saddlebag_formats::{
-    Action, ColumnChange, RecordChange, Seq, TableChanges, TimeMs, Uid, Value, Version, limits, pack, unpack,
+    Action, ColumnChange, PayloadReader, RecordChange, Seq, TableChanges, TimeMs, Uid, Value, Version, limits, pack,
+    unpack,
 };
 
 use crate::records::{changes, description, payload, writer};
@@ -38,6 +39,30 @@ fn a_payload_cut_anywhere_or_with_anything_appended_is_refused() {
         let longer = [packed.as_slice(), more].concat();
         assert!(matches!(unpack(longer.as_slice()), Err(PayloadError::Trailing)));
     }
+}
+
+/// Who reads member by member learns of all that comes later at the end, and not before.
+#[test]
+fn what_is_damaged_behind_the_first_changes_is_found_by_the_end() {
+    let packed = packed();
+    let first = |bytes: &[u8]| PayloadReader::new(bytes).and_then(|mut reader| reader.next_changes()).is_ok();
+    let checked = |bytes: &[u8]| PayloadReader::new(bytes).and_then(PayloadReader::finish);
+    assert_eq!(checked(&packed).unwrap().records, 20);
+    let longer = [packed.as_slice(), &[0]].concat();
+    assert!(first(&longer));
+    assert!(matches!(checked(&longer), Err(PayloadError::Trailing)));
+    let mut archive = zstd::decode_all(packed.as_slice()).unwrap();
+    let end = archive.len();
+    archive[end - 1] = 1;
+    let damaged = zstd::encode_all(archive.as_slice(), 1).unwrap();
+    assert!(first(&damaged));
+    assert!(matches!(checked(&damaged), Err(PayloadError::Archive(_))));
+    let repeated = zstd::encode_all(&archive[..end - 512], 1).unwrap();
+    assert!(first(&repeated) && checked(&repeated).is_err());
+    let mut again = PayloadReader::new(longer.as_slice()).unwrap();
+    while again.next_changes().unwrap().is_some() {}
+    assert!(again.next_changes().unwrap().is_none());
+    assert!(again.finish().is_err(), "the end of the archive is not the end of the source");
 }
 
 /// Nothing here has a signature to fail: a flip that still decodes must decode to something else, so that no

@@ -4,6 +4,7 @@ use saddlebag_formats::TimeMs;
 use saddlebag_formats::node_name::NodeName;
 use serde::{Deserialize, Serialize};
 
+use super::tables::CardTableV1;
 use super::{Card, CardDeployment, CardError};
 use crate::deployment::SignedNodeList;
 use crate::deployment::wire::RoleV1;
@@ -22,6 +23,8 @@ pub(super) struct CardV1 {
     made_ms: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     deployment: Option<CardDeploymentV1>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tables: Vec<CardTableV1>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,6 +54,7 @@ impl From<&Card> for CardV1 {
             sealing: card.sealing.to_string(),
             made_ms: card.made.0,
             deployment: card.deployment.as_ref().map(deployment),
+            tables: card.tables.iter().map(CardTableV1::from).collect(),
         }
     }
 }
@@ -72,6 +76,7 @@ impl TryFrom<CardV1> for Card {
             sealing: field("sealing", &wire.sealing)?,
             made: TimeMs(wire.made_ms),
             deployment: wire.deployment.map(deployment).transpose()?,
+            tables: wire.tables.into_iter().map(Into::into).collect(),
             name,
         })
     }

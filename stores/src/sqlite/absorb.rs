@@ -4,18 +4,16 @@
 //! Invariant at the end: every row of a tracked table has a row state, its hash is that of its values now, and
 //! the journals are empty.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use rusqlite::params_from_iter;
 use saddlebag_formats::ambient::Entropy;
-use saddlebag_formats::identity::{self, AssignedUids};
-use saddlebag_formats::{Seq, Uid, Value, Version};
+use saddlebag_formats::identity::AssignedUids;
+use saddlebag_formats::{TimeMs, Uid, Value, Version};
 
-use super::sql::{key_equals, quote, row_columns};
+use super::naming::Naming;
+use super::rows::read_row;
 use super::states::{self, Stored};
-use super::values::{Parameter, dangling, values_at};
-use super::{SqliteStore, engine, journal};
-use crate::config::Identity;
+use super::{SqliteStore, beside, journal, soft};
 use crate::error::StoreError;
 use crate::fold::{self, Edited, Folded, Fresh, Gone};
 use crate::raise;
@@ -23,13 +21,22 @@ use crate::record::{Absorbed, Key, Tombstone};
 use crate::store::{AbsorbContext, Store};
 use crate::tracking::TrackedTable;
 
+/// Journal entries that are folded together. More than these are taken in table by table and in turns, so that
+/// memory stays within bounds however much the application has written.
+const ENTRIES_TOGETHER: u64 = 200_000;
+const ENTRIES_A_TURN: u64 = 50_000;
+
 struct Absorb<'a> {
     store: &'a mut SqliteStore,
     context: &'a AbsorbContext,
-    assigned: AssignedUids,
+    naming: Naming,
     absorbed: Absorbed,
     /// What was deleted: table and uid.
     buried: Vec<(u32, Uid)>,
+    /// Rows whose references were not all known when they were hashed.
+    unhashed: Vec<(u32, Key)>,
+    /// Tables in which some record is deleted.
+    with_tombstones: HashSet<u32>,
 }
 
 /// A row that is gone, with its state, while the states of all others still stand.
@@ -51,39 +58,32 @@ pub(super) fn absorb(
     entropy: &mut dyn Entropy,
 ) -> Result<Absorbed, StoreError> {
     let tracking = store.tracking.clone();
-    let mut folded: BTreeMap<u32, Folded> = BTreeMap::new();
-    for table in &tracking.tables {
-        let entries = journal::take(&store.connection, table)?;
-        if !entries.is_empty() {
-            folded.insert(table.number, fold_table(store, table, entries)?);
-        }
-    }
-    if folded.is_empty() {
+    let waiting = journal::count(&store.connection, &tracking)?;
+    if waiting == 0 {
         return Ok(Absorbed::default());
     }
-    let assigned = AssignedUids::new(context.writer.node, entropy);
-    let mut absorb = Absorb { store, context, assigned, absorbed: Absorbed::default(), buried: Vec::new() };
-    let mut edited = absorb.take_out(&tracking.tables, &mut folded)?;
-    let identity_order = tracking.identity_order().unwrap_or_default();
-    let mut unhashed = Vec::new();
-    for table in identity_order {
-        if let Some(folded) = folded.get_mut(&table.number) {
-            for fresh in std::mem::take(&mut folded.fresh) {
-                absorb.take_in(table, fresh, &mut unhashed)?;
-            }
-        }
-    }
-    for table in &tracking.tables {
-        for moving in edited.remove(&table.number).unwrap_or_default() {
-            if moving.stored.home {
-                absorb.take_in_again(table, moving, &mut unhashed)?;
-            } else {
-                absorb.edit(table, moving)?;
-            }
+    let identity_order: Vec<TrackedTable> =
+        tracking.identity_order().unwrap_or_default().into_iter().cloned().collect();
+    let naming = Naming::new(AssignedUids::new(context.writer.node, entropy));
+    let with_tombstones = states::tables_with_tombstones(&store.connection)?;
+    let mut absorb = Absorb {
+        store,
+        context,
+        naming,
+        absorbed: Absorbed::default(),
+        buried: Vec::new(),
+        unhashed: Vec::new(),
+        with_tombstones,
+    };
+    if waiting <= ENTRIES_TOGETHER {
+        absorb.turn(&identity_order, ENTRIES_TOGETHER)?;
+    } else {
+        for table in &identity_order {
+            while absorb.turn(std::slice::from_ref(table), ENTRIES_A_TURN)? {}
         }
     }
     absorb.deletions_last(&tracking.tables)?;
-    for (number, key) in unhashed {
+    for (number, key) in std::mem::take(&mut absorb.unhashed) {
         if let Some(table) = tracking.by_number(number) {
             absorb.hash_again(table, &key)?;
         }
@@ -91,28 +91,38 @@ pub(super) fn absorb(
     Ok(absorb.absorbed)
 }
 
-fn fold_table(store: &mut SqliteStore, table: &TrackedTable, entries: Vec<fold::Entry>) -> Result<Folded, StoreError> {
-    // The fold asks through a shared reference, so what it may ask is looked up first.
-    let mut keys = std::collections::HashSet::new();
-    for entry in &entries {
-        match &entry.event {
-            fold::Event::Insert { key } | fold::Event::Delete { key, .. } => drop(keys.insert(key.clone())),
-            fold::Event::Update { before, after, .. } => {
-                keys.insert(before.clone());
-                keys.insert(after.clone());
+impl Absorb<'_> {
+    /// Takes in at most `limit` entries of each of these tables; says whether there were any.
+    fn turn(&mut self, tables: &[TrackedTable], limit: u64) -> Result<bool, StoreError> {
+        let mut folded: BTreeMap<u32, Folded> = BTreeMap::new();
+        for table in tables {
+            let (entries, with_state) = journal::take(&self.store.connection, table, limit)?;
+            if !entries.is_empty() {
+                folded.insert(table.number, fold::fold(entries, &|key| with_state.contains(key)));
             }
         }
-    }
-    let mut with_state = std::collections::HashSet::new();
-    for key in keys {
-        if states::at_key(store, table, &key)?.is_some() {
-            with_state.insert(key);
+        if folded.is_empty() {
+            return Ok(false);
         }
+        let mut edited = self.take_out(tables, &mut folded)?;
+        for table in tables {
+            let fresh = folded.get_mut(&table.number).map(|folded| std::mem::take(&mut folded.fresh));
+            for fresh in fresh.unwrap_or_default() {
+                self.take_in(table, fresh)?;
+            }
+        }
+        for table in tables {
+            for moving in edited.remove(&table.number).unwrap_or_default() {
+                if moving.stored.home {
+                    self.take_in_again(table, moving)?;
+                } else {
+                    self.edit(table, moving)?;
+                }
+            }
+        }
+        Ok(true)
     }
-    Ok(fold::fold(entries, &|key| with_state.contains(key)))
-}
 
-impl Absorb<'_> {
     /// Takes the states of rows that went or moved out of the tables: what went leaves a tombstone, what moved is
     /// put back at its new key. Last values are translated before any state is taken away.
     fn take_out(
@@ -125,7 +135,7 @@ impl Absorb<'_> {
             let Some(folded) = folded.get_mut(&table.number) else { continue };
             for gone in std::mem::take(&mut folded.gone) {
                 if let Some(stored) = states::at_key(self.store, table, &gone.origin)? {
-                    let values = self.translate(table, &gone.old)?;
+                    let values = self.translate(table, stored.uid, &gone.old)?;
                     leaving.push((table, Leaving { gone, stored, values }));
                 }
             }
@@ -152,22 +162,27 @@ impl Absorb<'_> {
         Ok(moving)
     }
 
-    /// Old values of a deleted row, its foreign keys as uids.
-    fn translate(&mut self, table: &TrackedTable, old: &[(u16, Value)]) -> Result<Vec<(u16, Value)>, StoreError> {
+    /// Old values of a deleted row as they travel: its foreign keys as uids, and what stood beside it.
+    fn translate(
+        &mut self,
+        table: &TrackedTable,
+        uid: Uid,
+        old: &[(u16, Value)],
+    ) -> Result<Vec<(u16, Value)>, StoreError> {
+        let mut beside = beside::of(&self.store.connection, table.number, uid)?;
         let mut values = Vec::with_capacity(old.len());
-        for (id, value) in old {
-            let reference = table.index_of_id(*id).and_then(|index| table.columns[index].reference);
-            let target = reference.and_then(|number| self.store.tracking.by_number(number).cloned());
-            let value = match target {
-                Some(target) if !value.is_null() => {
-                    match states::at_key(self.store, &target, &Key(vec![value.clone()]))? {
-                        Some(stored) if !stored.home => Value::Reference(stored.uid),
-                        _ => dangling(value),
-                    }
-                }
-                _ => value.clone(),
+        for (id, local) in old {
+            let Some(index) = table.index_of_id(*id) else { continue };
+            let stood = beside.iter().position(|beside| beside.column == *id && beside.shown.as_ref() == Some(local));
+            let value = match stood {
+                Some(at) => beside.swap_remove(at).value,
+                None => soft::global(self.store, &table.columns[index], local)?,
             };
             values.push((*id, value));
+        }
+        let absent = |id| table.index_of_id(id).is_some_and(|index| table.columns[index].absent.is_some());
+        if !old.is_empty() {
+            values.extend(beside.into_iter().filter(|beside| absent(beside.column)).map(|b| (b.column, b.value)));
         }
         Ok(values)
     }
@@ -175,6 +190,7 @@ impl Absorb<'_> {
     fn bury(&mut self, table: &TrackedTable, leaving: Leaving) -> Result<(), StoreError> {
         let Leaving { gone, stored, values } = leaving;
         states::remove(self.store, table, &gone.origin)?;
+        beside::forget_all(&self.store.connection, table.number, stored.uid)?;
         if stored.home {
             return Ok(());
         }
@@ -189,12 +205,12 @@ impl Absorb<'_> {
             }
             _ => stored.state,
         };
+        let (uid, number) = (stored.uid, table.number);
         let version = Version::after(Some(state.latest()), gone.at, self.context.writer);
-        let (uid, table_number) = (stored.uid, table.number);
-        let tombstone =
-            Tombstone { uid, table: table_number, version, seq, source: None, state, values, same_as: None };
-        states::save_tombstone(self.store, &tombstone)?;
-        self.buried.push((table.number, stored.uid));
+        let tombstone = Tombstone { uid, table: number, version, seq, source: None, state, values, same_as: None };
+        states::save_tombstone(self.store, &tombstone, Some(&gone.origin))?;
+        self.with_tombstones.insert(number);
+        self.buried.push((number, uid));
         self.absorbed.deleted += 1;
         Ok(())
     }
@@ -207,7 +223,7 @@ impl Absorb<'_> {
             for (_, uid) in buried.iter().filter(|(number, _)| *number == table.number) {
                 if let Some(mut tombstone) = states::tombstone(self.store, table.number, *uid)? {
                     tombstone.seq = self.store.next_seq()?;
-                    states::save_tombstone(self.store, &tombstone)?;
+                    states::save_tombstone(self.store, &tombstone, None)?;
                 }
             }
         }
@@ -215,30 +231,27 @@ impl Absorb<'_> {
     }
 
     /// Gives a new row its uid and its state.
-    fn take_in(
-        &mut self,
-        table: &TrackedTable,
-        fresh: Fresh,
-        unhashed: &mut Vec<(u32, Key)>,
-    ) -> Result<(), StoreError> {
-        let Some(values) = read_row(self.store, table, &fresh.key)? else { return Ok(()) };
-        let derived = derive(table, &values);
+    fn take_in(&mut self, table: &TrackedTable, fresh: Fresh) -> Result<(), StoreError> {
+        let Some(values) = read_row(self.store, table, &fresh.key, None)? else { return Ok(()) };
+        let mut derived = self.naming.derive(self.store, table, &fresh.key, &values, fresh.at)?;
         let holder = match derived {
             Some(uid) => states::keys(self.store, table, &[uid])?.remove(&uid),
             None => None,
         };
-        let (mut taken, mut derived) = (false, derived);
-        if let Some(holder) = &holder {
-            let Some(standing) = read_row(self.store, table, holder)? else {
+        let mut taken = false;
+        if let (Some(holder), Some(uid)) = (&holder, derived) {
+            let Some(standing) = read_row(self.store, table, holder, Some(uid))? else {
                 return self.take_over(table, holder, fresh);
             };
             // Where that one's key was corrected, this is another record, and no second row of the same.
-            taken = derive(table, &standing) == derived;
+            taken = self.naming.derive(self.store, table, holder, &standing, fresh.at)? == derived;
             derived = None;
         }
-        let uid = derived.unwrap_or_else(|| self.assigned.next_uid());
+        let is_assigned = derived.is_none();
+        let uid = derived.unwrap_or_else(|| self.naming.assign());
         let seq = self.store.next_seq()?;
-        let tombstone = states::tombstone(self.store, table.number, uid)?;
+        let known = !is_assigned && self.with_tombstones.contains(&table.number);
+        let tombstone = if known { states::tombstone(self.store, table.number, uid)? } else { None };
         let state = match &tombstone {
             Some(tombstone) => raise::revived(tombstone, &ids(table), fresh.at, self.context, seq),
             None => raise::created(fresh.at, self.context, seq),
@@ -248,7 +261,7 @@ impl Absorb<'_> {
         }
         // A reference to a row that has no uid yet shows as dangling until all rows have one.
         if values.iter().any(|value| matches!(value, Value::Dangling(_))) {
-            unhashed.push((table.number, fresh.key.clone()));
+            self.unhashed.push((table.number, fresh.key.clone()));
         }
         let stored = Stored { uid, hash: table.row_hash(uid, &values), home: taken, state };
         states::save(self.store, table, &fresh.key, &stored)?;
@@ -258,15 +271,10 @@ impl Absorb<'_> {
     }
 
     /// A row that stayed at home was edited: if its key was corrected, it is a record like any other from now on.
-    fn take_in_again(
-        &mut self,
-        table: &TrackedTable,
-        moving: Moving,
-        unhashed: &mut Vec<(u32, Key)>,
-    ) -> Result<(), StoreError> {
+    fn take_in_again(&mut self, table: &TrackedTable, moving: Moving) -> Result<(), StoreError> {
         let Edited { key, at, .. } = moving.edited;
         states::remove(self.store, table, &key)?;
-        self.take_in(table, Fresh { key, at }, unhashed)
+        self.take_in(table, Fresh { key, at })
     }
 
     /// A row that another one of its identity replaced without a delete trigger, by `INSERT OR REPLACE` on its natural
@@ -275,30 +283,67 @@ impl Absorb<'_> {
         let Some(stored) = states::at_key(self.store, table, holder)? else { return Ok(()) };
         states::remove(self.store, table, holder)?;
         states::save(self.store, table, &fresh.key, &stored)?;
-        let edited = Edited { origin: fresh.key.clone(), key: fresh.key, changed: None, at: fresh.at };
+        let edited = Edited { origin: fresh.key.clone(), key: fresh.key, changed: None, at: fresh.at, covered: None };
         self.edit(table, Moving { edited, stored })
     }
 
     /// Raises the versions of an edited row, unless its values are what they were.
     fn edit(&mut self, table: &TrackedTable, moving: Moving) -> Result<(), StoreError> {
         let Moving { edited, stored } = moving;
-        let Some(values) = read_row(self.store, table, &edited.key)? else { return Ok(()) };
+        let Some(values) = read_row(self.store, table, &edited.key, Some(stored.uid))? else {
+            return self.replaced(table, Moving { edited, stored });
+        };
         let hash = table.row_hash(stored.uid, &values);
         if hash == stored.hash {
             return Ok(());
         }
+        beside::forget_changed(self.store, table, stored.uid, &edited.key)?;
         let all = ids(table);
         let named = edited.changed.as_deref().filter(|changed| !changed.is_empty());
-        let seq: Seq = self.store.next_seq()?;
+        if let (TimeMs(0), Some(columns)) = (edited.at, named) {
+            let columns = columns.to_vec();
+            let edited = Edited { changed: Some(columns), ..edited };
+            return self.first_sight(table, Moving { edited, stored }, &values);
+        }
+        let seq = self.store.next_seq()?;
         let state = raise::edited(&stored.state, named.unwrap_or(&all), &all, edited.at, self.context, seq);
         states::save(self.store, table, &edited.key, &Stored { hash, state, ..stored })?;
         self.absorbed.changed += u64::from(!stored.home);
         Ok(())
     }
 
+    /// Columns that were not there before, or not shared: what stands there and is no default is older than anything
+    /// written under our eyes.
+    fn first_sight(&mut self, table: &TrackedTable, moving: Moving, values: &[Value]) -> Result<(), StoreError> {
+        let Moving { edited, stored } = moving;
+        let says_something = |id: &u16| {
+            table.index_of_id(*id).is_some_and(|index| !table.columns[index].is_default(&values[index]))
+        };
+        let columns: Vec<u16> = edited.changed.unwrap_or_default().into_iter().filter(says_something).collect();
+        let hash = table.row_hash(stored.uid, values);
+        let mut state = stored.state.clone();
+        if !columns.is_empty() {
+            let seq = self.store.next_seq()?;
+            state = raise::first_seen(&stored.state, &columns, &ids(table), self.context, seq);
+            self.absorbed.changed += u64::from(!stored.home);
+        }
+        states::save(self.store, table, &edited.key, &Stored { hash, state, ..stored })
+    }
+
+    /// A row that another one may have replaced: it is not there, and if nobody took it over, it is gone.
+    fn replaced(&mut self, table: &TrackedTable, moving: Moving) -> Result<(), StoreError> {
+        let Moving { edited: Edited { key, changed, at, covered, .. }, stored } = moving;
+        let Some(old) = covered else { return Ok(()) };
+        if states::at_key(self.store, table, &key)?.is_none_or(|standing| standing.uid != stored.uid) {
+            return Ok(());
+        }
+        let values = self.translate(table, stored.uid, &old)?;
+        self.bury(table, Leaving { gone: Gone { origin: key, old, changed, at }, stored, values })
+    }
+
     fn hash_again(&mut self, table: &TrackedTable, key: &Key) -> Result<(), StoreError> {
-        let Some(values) = read_row(self.store, table, key)? else { return Ok(()) };
         let Some(mut stored) = states::at_key(self.store, table, key)? else { return Ok(()) };
+        let Some(values) = read_row(self.store, table, key, Some(stored.uid))? else { return Ok(()) };
         stored.hash = table.row_hash(stored.uid, &values);
         states::save(self.store, table, key, &stored)
     }
@@ -313,30 +358,9 @@ fn ids(table: &TrackedTable) -> Vec<u16> {
 /// The hash of a deleted row's last values; none if they are not known.
 fn last_hash(table: &TrackedTable, uid: Uid, values: &[(u16, Value)]) -> Option<u64> {
     let value = |id: u16| values.iter().find(|(known, _)| *known == id).map(|(_, value)| value.clone());
-    let values: Vec<Value> = table.columns.iter().map(|column| value(column.id)).collect::<Option<_>>()?;
+    let of = |column: &crate::tracking::TrackedColumn| {
+        value(column.id).or_else(|| column.absent.is_some().then_some(Value::Null))
+    };
+    let values: Vec<Value> = table.columns.iter().map(of).collect::<Option<_>>()?;
     Some(table.row_hash(uid, &values))
-}
-
-/// The uid that a row's values give it; none where it is assigned, or a part is null.
-fn derive(table: &TrackedTable, values: &[Value]) -> Option<Uid> {
-    let parts: Vec<Value> = table.identity_columns().into_iter().map(|index| values[index].clone()).collect();
-    match &table.identity {
-        Identity::Assigned | Identity::Copied | Identity::Named(_) => None,
-        Identity::Uuid(_) => match parts.first()? {
-            Value::Text(text) => Some(identity::from_uuid_column(&table.name, text)),
-            other => identity::natural(&table.name, std::slice::from_ref(other)),
-        },
-        Identity::Natural(_) if parts.iter().any(|part| matches!(part, Value::Dangling(_))) => None,
-        Identity::Natural(_) => identity::natural(&table.name, &parts),
-    }
-}
-
-/// A row as it stands now, its foreign keys as uids; none if it is not there.
-fn read_row(store: &SqliteStore, table: &TrackedTable, key: &Key) -> Result<Option<Vec<Value>>, StoreError> {
-    let failed = |error| engine("reading a changed row", &error);
-    let (columns, joins) = row_columns(table);
-    let sql = format!("SELECT 1{columns} FROM {} t{joins} WHERE {}", quote(&table.name), key_equals(table, "t.", 1));
-    let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
-    let mut rows = statement.query(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
-    rows.next().map_err(failed)?.map(|row| values_at(row, 1, table)).transpose().map_err(failed)
 }

@@ -1,5 +1,7 @@
 //! Reading what the triggers noted.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, Row, ToSql};
 use saddlebag_formats::{TimeMs, Value};
 
@@ -93,21 +95,46 @@ pub(super) fn forget_own(
     Ok(())
 }
 
-/// Reads and deletes the entries of one table, in the order in which they were written.
-pub(super) fn take(connection: &Connection, table: &TrackedTable) -> Result<Vec<Entry>, StoreError> {
+/// Reads and deletes the first entries of one table, in the order in which they were written; and tells which of the
+/// keys that they name have a row state.
+pub(super) fn take(
+    connection: &Connection,
+    table: &TrackedTable,
+    limit: u64,
+) -> Result<(Vec<Entry>, HashSet<Key>), StoreError> {
     let failed = |error| engine("reading the journal", &error);
     let words: String = (0..words_of(table)).map(|word| format!(", m{word}")).collect();
-    let kept: String = table.columns.iter().map(|column| format!(", o{}", column.id)).collect();
+    let kept: String = table.present().map(|column| format!(", o{}", column.id)).collect();
     let log = journal(table.number);
     let (k, p) = (key_columns(table, "k"), key_columns(table, "p"));
-    let sql = format!("SELECT op, at, {k}, {p}{words}{kept} FROM {log} ORDER BY id");
+    let last = format!("SELECT max(id) FROM (SELECT id FROM {log} ORDER BY id LIMIT ?1)");
+    let mut statement = connection.prepare_cached(&last).map_err(failed)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let Some(last): Option<i64> = statement.query_row([limit], |row| row.get(0)).map_err(failed)? else {
+        return Ok((Vec::new(), HashSet::new()));
+    };
+    let sql = format!("SELECT op, at, {k}, {p}{words}{kept} FROM {log} WHERE id <= ?1 ORDER BY id");
     let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
-    let rows = statement.query_map([], |row| entry(row, table)).map_err(failed)?;
+    let rows = statement.query_map([last], |row| entry(row, table)).map_err(failed)?;
     let entries: Vec<Entry> = rows.collect::<rusqlite::Result<_>>().map_err(failed)?;
-    if !entries.is_empty() {
-        connection.execute(&format!("DELETE FROM {log}"), []).map_err(failed)?;
-    }
-    Ok(entries)
+    let with_state = with_state(connection, table, last)?;
+    connection.prepare_cached(&format!("DELETE FROM {log} WHERE id <= ?1")).map_err(failed)?.execute([last]).map_err(failed)?;
+    Ok((entries, with_state))
+}
+
+/// The keys in the journal up to an entry that have a row state.
+fn with_state(connection: &Connection, table: &TrackedTable, last: i64) -> Result<HashSet<Key>, StoreError> {
+    let failed = |error| engine("reading the journal", &error);
+    let (log, states) = (journal(table.number), states(table.number));
+    let named = |prefix: &str| {
+        let equal: Vec<_> = (1..=table.key.len()).map(|part| format!("s.k{part} = j.{prefix}{part}")).collect();
+        let keys = key_columns(table, "s.k");
+        format!("SELECT {keys} FROM {log} j CROSS JOIN {states} s ON {} WHERE j.id <= ?1", equal.join(" AND "))
+    };
+    let sql = format!("{} UNION {}", named("k"), named("p"));
+    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
+    let rows = statement.query_map([last], |row| key_at(row, 0, table.key.len())).map_err(failed)?;
+    rows.collect::<rusqlite::Result<_>>().map_err(failed)
 }
 
 fn entry(row: &Row<'_>, table: &TrackedTable) -> rusqlite::Result<Entry> {
@@ -123,6 +150,7 @@ fn entry(row: &Row<'_>, table: &TrackedTable) -> rusqlite::Result<Entry> {
         },
         // It went unseen: nobody noted its last values, and null is not what they were.
         4 => Event::Delete { key: after, old: Vec::new() },
+        5 => Event::Covered { key: after, old: old_values(row, table, 2 + 2 * parts + words)? },
         _ => Event::Delete { key: after, old: old_values(row, table, 2 + 2 * parts + words)? },
     };
     Ok(Entry { at: TimeMs(row.get(1)?), event })
@@ -130,7 +158,7 @@ fn entry(row: &Row<'_>, table: &TrackedTable) -> rusqlite::Result<Entry> {
 
 fn changed(row: &Row<'_>, table: &TrackedTable, start: usize) -> rusqlite::Result<Vec<u16>> {
     let mut changed = Vec::new();
-    for column in &table.columns {
+    for column in table.present() {
         let word: Option<i64> = row.get(start + usize::from(column.id / BITS))?;
         if word.unwrap_or(0) >> (column.id % BITS) & 1 == 1 {
             changed.push(column.id);
@@ -143,5 +171,5 @@ fn changed(row: &Row<'_>, table: &TrackedTable, start: usize) -> rusqlite::Resul
 fn old_values(row: &Row<'_>, table: &TrackedTable, start: usize) -> rusqlite::Result<Vec<(u16, Value)>> {
     let value =
         |(at, column): (usize, &crate::tracking::TrackedColumn)| Ok((column.id, from_sql(row.get_ref(start + at)?)));
-    table.columns.iter().enumerate().map(value).collect()
+    table.present().enumerate().map(value).collect()
 }

@@ -19,7 +19,7 @@ fn write_failed(error: rusqlite::Error) -> StoreError {
 }
 
 pub(super) fn held(connection: &Connection, link: Option<LinkId>) -> Result<Vec<Held>, StoreError> {
-    let sql = "SELECT link, table_name, uid, kind, reason, change, since, known FROM saddlebag_held \
+    let sql = "SELECT link, table_name, uid, kind, reason, change, since, known, told FROM saddlebag_held \
                WHERE ?1 IS NULL OR link = ?1 ORDER BY since, link, table_name, uid";
     let mut statement = connection.prepare_cached(sql).map_err(read_failed)?;
     let rows = statement.query_map([link.map(|link| link.0)], |row| {
@@ -33,6 +33,7 @@ pub(super) fn held(connection: &Connection, link: Option<LinkId>) -> Result<Vec<
             change: row.get(5)?,
             since: TimeMs(row.get(6)?),
             known: row.get(7)?,
+            told: row.get(8)?,
         })
     });
     rows.map_err(read_failed)?.collect::<rusqlite::Result<_>>().map_err(read_failed)
@@ -44,11 +45,12 @@ pub(super) fn save_held(connection: &Connection, held: &Held) -> Result<(), Stor
         HeldKind::Quarantined => "quarantined",
     };
     // What was held before keeps its date: people ask since when.
-    let sql = "INSERT OR REPLACE INTO saddlebag_held (link, table_name, uid, kind, reason, change, known, since) \
+    let sql = "INSERT OR REPLACE INTO saddlebag_held (link, table_name, uid, kind, reason, change, known, since, told) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
-               COALESCE((SELECT since FROM saddlebag_held WHERE link = ?1 AND table_name = ?2 AND uid = ?3), ?8))";
+               COALESCE((SELECT since FROM saddlebag_held WHERE link = ?1 AND table_name = ?2 AND uid = ?3), ?8), ?9)";
     let (link, uid, since) = (held.link.0, held.uid.0, held.since.0);
-    let parameters = params![link, held.table, uid, kind, held.reason, held.change, held.known, since];
+    let Held { reason, change, known, told, .. } = held;
+    let parameters = params![link, held.table, uid, kind, reason, change, known, since, told];
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute(parameters)).map_err(write_failed)?;
     Ok(())
 }
@@ -125,7 +127,7 @@ pub(super) fn add_conflict(
     Ok(added > 0)
 }
 
-type ConflictRow = (Conflict, u32, u32);
+type ConflictRow = (u64, Conflict, u32, u32);
 
 fn conflict_row(row: &Row<'_>) -> rusqlite::Result<ConflictRow> {
     let kind: String = row.get(4)?;
@@ -147,24 +149,24 @@ fn conflict_row(row: &Row<'_>) -> rusqlite::Result<ConflictRow> {
         loser,
         found: TimeMs(row.get(11)?),
     };
-    Ok((conflict, winner_writer, loser_writer))
+    Ok((row.get::<_, i64>(12)?.cast_unsigned(), conflict, winner_writer, loser_writer))
 }
 
-pub(super) fn conflicts(connection: &Connection, writers: &mut Writers) -> Result<Vec<Conflict>, StoreError> {
+pub(super) fn conflicts(connection: &Connection, writers: &mut Writers) -> Result<Vec<(u64, Conflict)>, StoreError> {
     let known = writers.lookup(connection)?;
     let sql = "SELECT link, table_name, uid, column_name, kind, winner_value, winner_time, winner_writer, \
-               loser_value, loser_time, loser_writer, found FROM saddlebag_conflict ORDER BY id";
+               loser_value, loser_time, loser_writer, found, id FROM saddlebag_conflict ORDER BY id";
     let mut statement = connection.prepare_cached(sql).map_err(read_failed)?;
     let rows = statement.query_map([], conflict_row).map_err(read_failed)?;
     let mut conflicts = Vec::new();
     for row in rows {
-        let (mut conflict, winner, loser) = row.map_err(read_failed)?;
+        let (number, mut conflict, winner, loser) = row.map_err(read_failed)?;
         let writer = |number: u32| {
             known.get(&number).copied().ok_or_else(|| damaged("a conflict", format!("there is no writer {number}")))
         };
         conflict.winner.version.writer = writer(winner)?;
         conflict.loser.version.writer = writer(loser)?;
-        conflicts.push(conflict);
+        conflicts.push((number, conflict));
     }
     Ok(conflicts)
 }

@@ -36,11 +36,42 @@ fn referring_columns(store: &mut SqliteStore) -> Result<HashMap<u32, Vec<Referri
             referring.entry(target.number).or_default().push(entry);
         }
     }
+    for table in &store.tracking.tables {
+        for column in table.present() {
+            let Some(target) = column.reference.and_then(|number| store.tracking.by_number(number)) else { continue };
+            let [key] = target.key.as_slice() else { continue };
+            let known = referring.entry(target.number).or_default();
+            let is_declared = |entry: &ReferringColumn| entry.table == table.name && entry.columns == [column.name.clone()];
+            if !known.iter().any(is_declared) {
+                let (columns, targets) = (vec![column.name.clone()], vec![key.name.clone()]);
+                known.push(ReferringColumn { table: table.name.clone(), number: Some(table.number), columns, targets });
+            }
+        }
+    }
     // A table that nobody refers to has an entry too: it was looked at.
     for table in &store.tracking.tables {
         referring.entry(table.number).or_default();
     }
     Ok(referring)
+}
+
+/// A column whose values are keys of a table.
+pub(super) struct SingleColumn {
+    pub(super) table: String,
+    pub(super) column: String,
+}
+
+/// The columns, of whatever table, that refer to the key of a tracked table.
+pub(super) fn single_columns(store: &mut SqliteStore, table: &TrackedTable) -> Result<Vec<SingleColumn>, StoreError> {
+    if store.referring.is_empty() {
+        store.referring = referring_columns(store)?;
+    }
+    let key: Vec<_> = table.key.iter().map(|part| part.name.clone()).collect();
+    let all = store.referring.get(&table.number).into_iter().flatten();
+    let by_key = all.filter(|referring| referring.targets == key && referring.columns.len() == 1);
+    Ok(by_key
+        .map(|referring| SingleColumn { table: referring.table.clone(), column: referring.columns[0].clone() })
+        .collect())
 }
 
 /// For each key, the rows that refer to it.

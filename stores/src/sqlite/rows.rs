@@ -2,22 +2,23 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Params};
-use saddlebag_formats::{Seq, Uid, Value};
+use rusqlite::{Params, params_from_iter};
+use saddlebag_formats::{Uid, Value};
 
-use super::sql::{key_columns, key_join, quote, row_columns, states};
-use super::values::{key_at, uid_at, values_at};
-use super::{SqliteStore, engine, states as row_states};
+use super::sql::{key_columns, key_equals, key_join, quote, row_columns, states};
+use super::values::{Parameter, key_at, uid_at, values_at};
+use super::{SqliteStore, beside, engine, soft, states as row_states};
 use crate::error::StoreError;
 use crate::record::{Key, Known, Record};
-use crate::tracking::{TrackedTable, Tracking};
+use crate::tracking::TrackedTable;
 
 /// `SELECT` of records, up to the condition.
 fn select(table: &TrackedTable) -> String {
     let (columns, joins) = row_columns(table);
     format!(
-        "SELECT {keys}, s.uid, s.hash, s.state{columns} FROM {states} s CROSS JOIN {name} t ON {join}{joins}",
+        "SELECT {keys}, s.uid, s.hash, s.state, {beside}{columns} FROM {states} s CROSS JOIN {name} t ON {join}{joins}",
         keys = key_columns(table, "s.k"),
+        beside = beside::exists(table.number),
         states = states(table.number),
         name = quote(&table.name),
         join = key_join(table, "s.", "t."),
@@ -30,11 +31,13 @@ struct Found {
     uid: Uid,
     hash: u64,
     state: Vec<u8>,
+    /// Whether something stands beside it.
+    has_beside: bool,
     values: Vec<Value>,
 }
 
 /// Reads the records that a condition selects.
-fn read(
+pub(super) fn read(
     store: &mut SqliteStore,
     table: &TrackedTable,
     condition: &str,
@@ -48,27 +51,50 @@ fn read(
         let rows = statement.query_map(parameters, |row| {
             let uid = uid_at(row, parts)?.unwrap_or(Uid([0; 16]));
             let hash = row.get::<_, i64>(parts + 1)?.cast_unsigned();
-            let (state, values) = (row.get(parts + 2)?, values_at(row, parts + 3, table)?);
-            Ok(Found { key: key_at(row, 0, parts)?, uid, hash, state, values })
+            let (state, has_beside) = (row.get(parts + 2)?, row.get(parts + 3)?);
+            let values = values_at(row, parts + 4, table)?;
+            Ok(Found { key: key_at(row, 0, parts)?, uid, hash, state, has_beside, values })
         });
         rows.map_err(failed)?.collect::<rusqlite::Result<_>>().map_err(failed)?
     };
     let mut records = Vec::with_capacity(found.len());
-    for Found { key, uid, hash, state, values } in found {
-        records.push(Record { uid, key, state: row_states::decode(store, &state)?, hash, values });
+    for found in found {
+        records.push(complete(store, table, found)?);
     }
     Ok(records)
 }
 
-/// Live records that have a column in a stretch of the feed, and some that have columns before and after it.
-pub(super) fn feed(
-    store: &mut SqliteStore,
+/// Decodes a record's state and makes its values whole.
+fn complete(store: &mut SqliteStore, table: &TrackedTable, found: Found) -> Result<Record, StoreError> {
+    let Found { key, uid, hash, state, has_beside, mut values } = found;
+    soft::complete(store, table, &mut values)?;
+    let unknown =
+        if has_beside { beside::overlay(store, table, uid, &key, &mut values)? } else { beside::lacking(table) };
+    Ok(Record { uid, key, state: row_states::decode(store, &state)?, hash, values, unknown })
+}
+
+/// The values of a row as it stands now, whole, and the columns of which nothing is known here; none if it is not
+/// there. `uid` is its record's, if it has one already.
+pub(super) fn read_row(
+    store: &SqliteStore,
     table: &TrackedTable,
-    after: Seq,
-    upto: Seq,
-) -> Result<Vec<Record>, StoreError> {
-    let stretch = (after.0.cast_signed(), upto.0.cast_signed());
-    read(store, table, "s.seq > ?1 AND s.first_seq <= ?2 ORDER BY s.seq", stretch)
+    key: &Key,
+    uid: Option<Uid>,
+) -> Result<Option<Vec<Value>>, StoreError> {
+    let failed = |error| engine("reading a changed row", &error);
+    let (columns, joins) = row_columns(table);
+    let sql = format!("SELECT 1{columns} FROM {} t{joins} WHERE {}", quote(&table.name), key_equals(table, "t.", 1));
+    let mut values = {
+        let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
+        let mut rows = statement.query(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
+        let Some(row) = rows.next().map_err(failed)? else { return Ok(None) };
+        values_at(row, 1, table).map_err(failed)?
+    };
+    soft::complete(store, table, &mut values)?;
+    if let Some(uid) = uid {
+        beside::overlay(store, table, uid, key, &mut values)?;
+    }
+    Ok(Some(values))
 }
 
 /// What stands under each uid.
@@ -86,40 +112,4 @@ pub(super) fn records(
         found.extend(known.map(|known| (*uid, known)));
     }
     Ok(found)
-}
-
-/// Places in the feed after `?1`, of all tables.
-fn places(tracking: &Tracking) -> String {
-    let mut parts: Vec<_> = tracking
-        .tables
-        .iter()
-        .map(|table| format!("SELECT seq FROM {} WHERE seq > ?1 AND home = 0", states(table.number)))
-        .collect();
-    parts.push("SELECT seq FROM saddlebag_tombstone WHERE seq > ?1".to_owned());
-    parts.join(" UNION ALL ")
-}
-
-/// The place of the `limit`-th record, if there are more.
-pub(super) fn feed_cut(
-    connection: &Connection,
-    tracking: &Tracking,
-    after: Seq,
-    limit: u64,
-) -> Result<Option<Seq>, StoreError> {
-    let failed = |error| engine("measuring the feed", &error);
-    if feed_length(connection, tracking, after)? <= limit {
-        return Ok(None);
-    }
-    let sql = format!("{} ORDER BY 1 LIMIT 1 OFFSET ?2", places(tracking));
-    let offset = i64::try_from(limit.saturating_sub(1)).unwrap_or(i64::MAX);
-    let seq: i64 = connection.query_row(&sql, (after.0.cast_signed(), offset), |row| row.get(0)).map_err(failed)?;
-    Ok(Some(Seq(seq.cast_unsigned())))
-}
-
-/// How many records changed after a place.
-pub(super) fn feed_length(connection: &Connection, tracking: &Tracking, after: Seq) -> Result<u64, StoreError> {
-    let failed = |error| engine("measuring the feed", &error);
-    let sql = format!("SELECT count(*) FROM ({})", places(tracking));
-    let count: i64 = connection.query_row(&sql, [after.0.cast_signed()], |row| row.get(0)).map_err(failed)?;
-    Ok(count.cast_unsigned())
 }

@@ -57,7 +57,7 @@ pub(super) fn marks(count: usize) -> String {
 /// A row state that stays at home is no target: nobody else knows its uid.
 pub(super) fn row_columns(table: &TrackedTable) -> (String, String) {
     let (mut columns, mut joins) = (String::new(), String::new());
-    for (index, column) in table.columns.iter().enumerate() {
+    for (index, column) in table.columns.iter().enumerate().filter(|(_, column)| column.absent.is_none()) {
         let name = quote(&column.name);
         let _ = write!(columns, ", t.{name}");
         if let Some(target) = column.reference {

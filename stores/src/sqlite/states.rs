@@ -1,14 +1,14 @@
 //! Row states and tombstones: reading and writing them, in their encoding.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use rusqlite::{ToSql, params_from_iter};
+use rusqlite::{Connection, ToSql, params_from_iter};
 use saddlebag_formats::row_state_bytes::{decode_row_state, decode_values, encode_row_state, encode_values};
 use saddlebag_formats::{ColumnState, RowState, Seq, Uid};
 
 use super::sql::{key_columns, marks, state_key_equals, states};
 use super::values::{Parameter, damaged, key_at};
-use super::{SqliteStore, engine};
+use super::{SqliteStore, engine, soft};
 use crate::error::StoreError;
 use crate::record::{Key, Record, Tombstone};
 use crate::tracking::TrackedTable;
@@ -66,6 +66,15 @@ pub(super) fn at_key(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -
     };
     let Some((uid, hash, home, bytes)) = found else { return Ok(None) };
     Ok(Some(Stored { uid, hash, home, state: decode(store, &bytes)? }))
+}
+
+/// The uid of a record under a key; none if there is none, or it stays at home.
+pub(super) fn uid_at_key(store: &SqliteStore, table: &TrackedTable, key: &Key) -> Result<Option<Uid>, StoreError> {
+    let failed = |error| engine("reading a row state", &error);
+    let sql = format!("SELECT uid FROM {} WHERE {} AND home = 0", states(table.number), state_key_equals(table));
+    let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
+    let mut rows = statement.query(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
+    rows.next().map_err(failed)?.map(|row| row.get(0).map(Uid)).transpose().map_err(failed)
 }
 
 /// Writes a row state under a key, over the one that is there.
@@ -127,6 +136,15 @@ pub(super) fn keys(store: &SqliteStore, table: &TrackedTable, uids: &[Uid]) -> R
     Ok(found)
 }
 
+/// The tables in which some record is deleted, by number.
+pub(super) fn tables_with_tombstones(connection: &Connection) -> Result<HashSet<u32>, StoreError> {
+    let failed = |error| engine("reading deleted records", &error);
+    let sql = "SELECT DISTINCT table_number FROM saddlebag_tombstone";
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let numbers = statement.query_map([], |row| row.get(0)).map_err(failed)?;
+    numbers.collect::<rusqlite::Result<_>>().map_err(failed)
+}
+
 const TOMBSTONE: &str = "uid, deletion, state, old, same_as FROM saddlebag_tombstone";
 
 type TombstoneBytes = ([u8; 16], Vec<u8>, Vec<u8>, Vec<u8>, Option<[u8; 16]>);
@@ -162,26 +180,32 @@ pub(super) fn tombstone(store: &mut SqliteStore, table: u32, uid: Uid) -> Result
     found.map(|bytes| decode_tombstone(store, table, &bytes)).transpose()
 }
 
-/// Deleted records of a table in a stretch of the feed.
+/// Deleted records of a table in a stretch of the feed, the first so many.
 pub(super) fn deleted(
     store: &mut SqliteStore,
     table: &TrackedTable,
     after: Seq,
     upto: Seq,
+    limit: i64,
 ) -> Result<Vec<Tombstone>, StoreError> {
     let failed = |error| engine("reading deleted records", &error);
     let found: Vec<TombstoneBytes> = {
-        let sql = format!("SELECT {TOMBSTONE} WHERE seq > ?1 AND seq <= ?2 AND table_number = ?3 ORDER BY seq");
+        let sql = format!("SELECT {TOMBSTONE} WHERE seq > ?1 AND seq <= ?2 AND table_number = ?3 ORDER BY seq LIMIT ?4");
         let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
         let (after, upto) = (after.0.cast_signed(), upto.0.cast_signed());
-        let rows = statement.query_map((after, upto, table.number), tombstone_bytes).map_err(failed)?;
+        let rows = statement.query_map((after, upto, table.number, limit), tombstone_bytes).map_err(failed)?;
         rows.collect::<rusqlite::Result<_>>().map_err(failed)?
     };
     found.iter().map(|bytes| decode_tombstone(store, table.number, bytes)).collect()
 }
 
-/// Writes a tombstone, over the one that is there.
-pub(super) fn save_tombstone(store: &mut SqliteStore, tombstone: &Tombstone) -> Result<(), StoreError> {
+/// Writes a tombstone, over the one that is there, with the key that its record had here; none leaves the one that is
+/// known.
+pub(super) fn save_tombstone(
+    store: &mut SqliteStore,
+    tombstone: &Tombstone,
+    key: Option<&Key>,
+) -> Result<(), StoreError> {
     let deletion = RowState::uniform(ColumnState {
         version: tombstone.version,
         effective: None,
@@ -190,14 +214,17 @@ pub(super) fn save_tombstone(store: &mut SqliteStore, tombstone: &Tombstone) -> 
         base: None,
     });
     let (deletion, state) = (encode(store, &deletion)?, encode(store, &tombstone.state)?);
-    let sql = "INSERT OR REPLACE INTO saddlebag_tombstone (table_number, uid, seq, deletion, state, old, same_as) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let sql = "INSERT OR REPLACE INTO saddlebag_tombstone (table_number, uid, seq, deletion, state, old, same_as, key) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
+               COALESCE(?8, (SELECT key FROM saddlebag_tombstone WHERE table_number = ?1 AND uid = ?2)))";
     let failed = |error| engine("writing a deleted record", &error);
     let old = encode_values(&tombstone.values);
     let mut statement = store.connection.prepare_cached(sql).map_err(failed)?;
     let seq = tombstone.seq.0.cast_signed();
     let same_as = tombstone.same_as.map(|uid| uid.0);
-    statement.execute((tombstone.table, tombstone.uid.0, seq, deletion, state, old, same_as)).map_err(failed)?;
+    let key = key.map(soft::key_bytes);
+    let (table, uid) = (tombstone.table, tombstone.uid.0);
+    statement.execute((table, uid, seq, deletion, state, old, same_as, key)).map_err(failed)?;
     Ok(())
 }
 

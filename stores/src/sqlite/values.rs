@@ -52,11 +52,16 @@ pub(super) fn uid_at(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Uid
     Ok(row.get::<_, Option<[u8; 16]>>(index)?.map(Uid))
 }
 
-/// The shared values of a row as `sql::row_columns` selects them, from position `start`.
+/// The shared values of a row as `sql::row_columns` selects them, from position `start`: a column that this schema
+/// lacks is null, one that names its table still holds text.
 pub(super) fn values_at(row: &Row<'_>, start: usize, table: &TrackedTable) -> rusqlite::Result<Vec<Value>> {
     let mut at = start;
     let mut values = Vec::with_capacity(table.columns.len());
     for column in &table.columns {
+        if column.absent.is_some() {
+            values.push(Value::Null);
+            continue;
+        }
         let local = from_sql(row.get_ref(at)?);
         at += 1;
         if column.reference.is_none() {

@@ -6,7 +6,7 @@ use saddlebag_formats::Value;
 use super::sql::{key_equals, marks, quote};
 use super::states::{self, Stored};
 use super::values::{Parameter, from_sql};
-use super::{SqliteStore, engine, journal};
+use super::{SqliteStore, beside, engine, forms, journal};
 use crate::error::StoreError;
 use crate::record::{Key, Refusal, RowWrite, Tombstone};
 use crate::tracking::{KeyGiver, TrackedTable};
@@ -25,11 +25,15 @@ fn write_one(
     table: &TrackedTable,
     row: &RowWrite,
 ) -> Result<Result<Key, Refusal>, StoreError> {
+    if let Some(reason) = store.undoing.get(&(table.number, row.uid)) {
+        return Ok(Err(Refusal { reason: reason.clone() }));
+    }
     let last = last_entry(store, table)?;
     let written = match &row.key {
-        Some(key) => update(store, table, key, &row.values)?,
-        None => insert(store, table, &row.values)?,
+        Some(key) => update(store, table, key, &row.values),
+        None => insert(store, table, &row.values),
     };
+    let written = store.note_undoing(table, row.uid, written)?;
     let key = match written {
         Ok(key) => key,
         Err(refusal) => return Ok(Err(refusal)),
@@ -43,12 +47,25 @@ fn write_one(
     if row.key.as_ref().is_some_and(|before| *before != key) {
         states::remove(store, table, row.key.as_ref().unwrap_or(&key))?;
     }
+    keep_beside(store, table, row, &key)?;
     let stored = Stored { uid: row.uid, hash: row.hash, home: false, state: row.state.clone() };
     states::save(store, table, &key, &stored)?;
     if row.key.is_none() {
         states::remove_tombstone(store, table.number, row.uid)?;
     }
     Ok(Ok(key))
+}
+
+/// Keeps beside the record what could not stand in its columns as it came, and lets go of what stood there before.
+fn keep_beside(store: &SqliteStore, table: &TrackedTable, row: &RowWrite, key: &Key) -> Result<(), StoreError> {
+    let forms = forms::stored(store, table, row, key)?;
+    if row.key.is_some() {
+        let id = |index: usize| table.columns[index].id;
+        let written = row.values.iter().map(|(index, _)| id(*index));
+        beside::forget(&store.connection, table.number, row.uid, &written.collect::<Vec<_>>())?;
+    }
+    beside::put(&store.connection, table.number, &row.beside)?;
+    beside::put(&store.connection, table.number, &forms)
 }
 
 /// The last entry of the journal, where our triggers take what we write for edits.
@@ -146,13 +163,19 @@ pub(super) fn delete(
     let mut outcomes = Vec::with_capacity(rows.len());
     for (key, tombstone) in rows {
         let last = last_entry(store, table)?;
-        let outcome = execute(store, &sql, &key.0.iter().collect::<Vec<_>>())?;
+        if let Some(reason) = store.undoing.get(&(table.number, tombstone.uid)) {
+            outcomes.push(Err(Refusal { reason: reason.clone() }));
+            continue;
+        }
+        let outcome = execute(store, &sql, &key.0.iter().collect::<Vec<_>>());
+        let outcome = store.note_undoing(table, tombstone.uid, outcome)?;
         if outcome.is_ok() {
             if let Some(last) = last {
                 journal::forget_own(&store.connection, table, last, 3, key)?;
             }
             states::remove(store, table, key)?;
-            states::save_tombstone(store, tombstone)?;
+            states::save_tombstone(store, tombstone, Some(key))?;
+            beside::forget_all(&store.connection, table.number, tombstone.uid)?;
         }
         outcomes.push(outcome);
     }
@@ -174,6 +197,10 @@ fn execute(store: &SqliteStore, sql: &str, values: &[&Value]) -> Result<Result<(
                 if !store.connection.is_autocommit() =>
             {
                 Ok(Err(Refusal { reason: error.to_string() }))
+            }
+            // A trigger's `RAISE (ROLLBACK)` leaves no transaction to go on with.
+            Some(ErrorCode::ConstraintViolation) => {
+                Err(StoreError::RolledBack { table: String::new(), reason: error.to_string() })
             }
             _ => Err(engine("writing a row", &error)),
         },

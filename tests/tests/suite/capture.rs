@@ -170,7 +170,7 @@ fn what_happened_while_the_triggers_were_gone_is_found() {
          DELETE FROM person WHERE id = 2;
          INSERT INTO person (id, ref, name) VALUES (4, 'D', 'came unseen');",
     );
-    assert_eq!(fleet.nodes[1].store.missing_triggers().unwrap().len(), 3);
+    assert_eq!(fleet.nodes[1].store.missing_triggers().unwrap().len(), 5);
     fleet.settle();
     assert!(fleet.nodes[1].store.missing_triggers().unwrap().is_empty());
     equal(&fleet);

@@ -103,6 +103,7 @@ impl World {
         let mut random = TestEntropy(seed ^ 0xA5A5);
         for node in &mut fleet.nodes {
             node.records_per_bundle = [3, 20, 100_000][random.below(3)];
+            node.records_at_once = [0, 5, 100_000][random.below(3)];
         }
         Self {
             fleet,

@@ -1,0 +1,195 @@
+//! How rows get their uid, and what becomes of rows that meet, move, are replaced or exchange their names.
+
+use saddlebag_formats::Uid;
+use saddlebag_importer::Importer;
+use saddlebag_stores::ledger::Held;
+use saddlebag_stores::{Access, Store};
+use saddlebag_tests::fleet::{Fleet, FleetNode, FleetPlan};
+
+fn fleet(tables: &str, schema: &str) -> Fleet {
+    let plan = FleetPlan { names: &["ministry", "clinic-a", "clinic-b"], tables, seed: 11 };
+    Fleet::new(&plan, |_, connection| connection.execute_batch(schema).unwrap())
+}
+
+fn run(fleet: &Fleet, node: usize, sql: &str) {
+    fleet.nodes[node].app.execute_batch(sql).unwrap();
+}
+
+fn ask(fleet: &Fleet, node: usize, sql: &str) -> String {
+    fleet.nodes[node].app.query_row(&format!("SELECT quote(({sql}))"), [], |row| row.get(0)).unwrap()
+}
+
+fn everywhere(fleet: &Fleet, sql: &str, expected: &str) {
+    for node in 0..fleet.nodes.len() {
+        assert_eq!(ask(fleet, node, sql), expected, "at {}", fleet.nodes[node].me.name);
+    }
+}
+
+fn held(node: &mut FleetNode) -> Vec<Held> {
+    node.store.begin(Access::Read).unwrap();
+    let held = node.store.held(None).unwrap();
+    node.store.rollback().unwrap();
+    held
+}
+
+fn same_versions(fleet: &mut Fleet) {
+    let all: Vec<_> = fleet.nodes.iter_mut().map(FleetNode::versions).collect();
+    assert_eq!(all[0], all[1]);
+    assert_eq!(all[0], all[2]);
+}
+
+#[test]
+fn rows_that_a_query_names_are_one_record() {
+    let schema = "CREATE TABLE model_data (id INTEGER PRIMARY KEY, model TEXT, db_id INTEGER, module TEXT, fs_id TEXT);
+        CREATE TABLE occupation (id INTEGER PRIMARY KEY, name TEXT);";
+    let tables = "[occupation]\nidentity = \"named(SELECT db_id, module || '.' || fs_id FROM model_data \
+                  WHERE model = 'occupation')\"";
+    let plan = FleetPlan { names: &["ministry", "clinic-a", "clinic-b"], tables, seed: 3 };
+    let mut fleet = Fleet::new(&plan, |index, connection| {
+        connection.execute_batch(schema).unwrap();
+        let sql = format!(
+            "INSERT INTO occupation (id, name) VALUES ({0} + 1, 'nurse'), ({0} + 2, 'own {0}');
+             INSERT INTO model_data (model, db_id, module, fs_id) VALUES ('occupation', {0} + 1, 'health', 'occ1')",
+            index * 10
+        );
+        connection.execute_batch(&sql).unwrap();
+    });
+    fleet.settle();
+    everywhere(&fleet, "SELECT count(*) FROM occupation WHERE name = 'nurse'", "1");
+    everywhere(&fleet, "SELECT count(*) FROM occupation", "4");
+    run(&fleet, 2, "UPDATE occupation SET name = 'Nurse' WHERE id = 21");
+    fleet.settle();
+    everywhere(&fleet, "SELECT count(*) FROM occupation WHERE name = 'Nurse'", "1");
+    same_versions(&mut fleet);
+}
+
+#[test]
+fn databases_that_began_as_copies_agree_on_what_they_have() {
+    let schema = "CREATE TABLE visit (id INTEGER PRIMARY KEY, patient INTEGER, at TEXT);
+        INSERT INTO visit (patient, at) VALUES (1, '2026-01-01'), (1, '2026-01-01'), (2, NULL);";
+    let mut fleet = fleet("[visit]\nidentity = 'copied'", schema);
+    run(&fleet, 1, "INSERT INTO visit (patient, at) VALUES (3, 'a')");
+    run(&fleet, 2, "INSERT INTO visit (patient, at) VALUES (3, 'a')");
+    fleet.settle();
+    everywhere(&fleet, "SELECT count(*) FROM visit", "5");
+    run(&fleet, 1, "UPDATE visit SET at = 'x' WHERE id = 2");
+    fleet.settle();
+    everywhere(&fleet, "SELECT group_concat(id) FROM visit WHERE at = 'x'", "'2'");
+    same_versions(&mut fleet);
+}
+
+const PERSON: &str = "CREATE TABLE person (id INTEGER PRIMARY KEY, ref TEXT UNIQUE NOT NULL, name TEXT UNIQUE);
+    CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES person (id), text TEXT);";
+const TABLES: &str = "[person]\nidentity = 'natural(ref)'\n[child]\nidentity = 'assigned'";
+
+#[test]
+fn unique_values_that_are_exchanged_or_passed_on_arrive() {
+    let mut fleet = fleet(TABLES, PERSON);
+    run(&fleet, 1, "INSERT INTO person (ref, name) VALUES ('A', 'a'), ('B', 'b'), ('C', 'c'), ('D', 'd')");
+    fleet.settle();
+    run(&fleet, 1, "UPDATE person SET ref = 'X' WHERE ref = 'A'; UPDATE person SET ref = 'A' WHERE ref = 'B';
+        UPDATE person SET ref = 'B' WHERE ref = 'X';
+        UPDATE person SET name = 'y' WHERE name = 'd'; UPDATE person SET name = 'd' WHERE name = 'c';
+        UPDATE person SET name = 'c' WHERE name = 'b'");
+    fleet.settle();
+    everywhere(&fleet, "SELECT group_concat(ref || name, ' ') FROM person", "'Ba Ac Cd Dy'");
+    assert!(held(&mut fleet.nodes[0]).is_empty() && held(&mut fleet.nodes[2]).is_empty());
+    same_versions(&mut fleet);
+}
+
+#[test]
+fn an_exchange_in_which_one_row_cannot_take_part_holds_only_that() {
+    let mut fleet = fleet(TABLES, PERSON);
+    run(&fleet, 1, "INSERT INTO person (ref, name) VALUES ('A', 'a'), ('B', 'b'), ('C', 'c')");
+    fleet.settle();
+    run(&fleet, 0, "INSERT INTO person (ref, name) VALUES ('Z', 'taken')");
+    run(&fleet, 1, "UPDATE person SET name = NULL; UPDATE person SET name = 'b' WHERE ref = 'A';
+        UPDATE person SET name = 'a' WHERE ref = 'B'; UPDATE person SET name = 'taken' WHERE ref = 'C'");
+    fleet.carry(1, 0);
+    assert_eq!(ask(&fleet, 0, "SELECT group_concat(ref || name, ' ') FROM person"), "'Ab Ba Cc Ztaken'");
+    let held = held(&mut fleet.nodes[0]);
+    assert!(held.len() == 1 && held[0].reason.contains("UNIQUE"), "{held:?}");
+}
+
+#[test]
+fn what_replace_takes_away_because_of_another_unique_column_is_deleted() {
+    let mut fleet = fleet(TABLES, PERSON);
+    run(&fleet, 1, "INSERT INTO person (ref, name) VALUES ('A', 'a'), ('B', 'b'), ('C', 'c')");
+    fleet.settle();
+    run(&fleet, 1, "INSERT OR REPLACE INTO person (ref, name) VALUES ('N', 'a')");
+    run(&fleet, 1, "UPDATE OR REPLACE person SET name = 'b' WHERE ref = 'C'");
+    run(&fleet, 1, "INSERT OR IGNORE INTO person (ref, name) VALUES ('I', 'b')");
+    assert_eq!(ask(&fleet, 1, "SELECT group_concat(ref || name, ' ') FROM person"), "'Cb Na'");
+    fleet.settle();
+    everywhere(&fleet, "SELECT group_concat(ref || name, ' ') FROM person ORDER BY ref", "'Cb Na'");
+    same_versions(&mut fleet);
+}
+
+fn same_as(fleet: &mut Fleet, held: &Held, into: Uid) {
+    let FleetNode { store, keys, me, clock, entropy, .. } = &mut fleet.nodes[0];
+    let mut importer = Importer { store, keys, me, clock, entropy };
+    let _tally = importer.resolve_same_as(held.link, &held.table, held.uid, into).unwrap();
+}
+
+fn uid_at_ministry(fleet: &mut Fleet, reference: &str) -> Uid {
+    let node = &mut fleet.nodes[0];
+    let table = node.store.tracking().by_name("person").unwrap().clone();
+    node.store.begin(Access::Read).unwrap();
+    let last = node.store.last_seq().unwrap();
+    let records = node.store.feed(&table, saddlebag_formats::Seq(0), last).unwrap();
+    node.store.rollback().unwrap();
+    let is_it = |record: &&saddlebag_stores::record::Record| {
+        record.values.contains(&saddlebag_formats::Value::Text(reference.to_owned()))
+    };
+    records.iter().find(is_it).unwrap().uid
+}
+
+#[test]
+fn two_records_that_a_person_says_are_one_are_one_everywhere() {
+    let mut fleet = fleet(TABLES, PERSON);
+    run(&fleet, 0, "INSERT INTO person (ref, name) VALUES ('ABENA', 'Abena')");
+    run(&fleet, 1, "INSERT INTO person (ref, name) VALUES ('ABNA', 'Abena');
+        INSERT INTO child (parent, text) VALUES (1, 'of ABNA')");
+    fleet.carry(1, 0);
+    fleet.carry(0, 2);
+    let held_here = held(&mut fleet.nodes[0]);
+    let person = held_here.iter().find(|held| held.table == "person").unwrap().clone();
+    assert!(held_here.len() == 2 && person.reason.contains("UNIQUE"), "{held_here:?}");
+    let into = uid_at_ministry(&mut fleet, "ABENA");
+    same_as(&mut fleet, &person, into);
+    // Meanwhile the clinic goes on with what it has.
+    run(&fleet, 1, "INSERT INTO child (parent, text) VALUES (1, 'later')");
+    fleet.settle();
+    for node in &mut fleet.nodes {
+        assert!(held(node).is_empty(), "{:?}", held(node));
+    }
+    everywhere(&fleet, "SELECT count(*) FROM person", "1");
+    everywhere(&fleet, "SELECT group_concat(text) FROM child JOIN person p ON p.id = parent", "'of ABNA,later'");
+    same_versions(&mut fleet);
+    // A place that still has the other name makes no new record of it.
+    let name = ask(&fleet, 0, "SELECT ref FROM person");
+    run(&fleet, 2, "UPDATE person SET name = 'Abena A.'");
+    fleet.settle();
+    everywhere(&fleet, "SELECT name FROM person", "'Abena A.'");
+    everywhere(&fleet, "SELECT ref FROM person", &name);
+}
+
+#[test]
+fn one_of_two_records_that_both_stand_at_a_clinic_goes_and_what_refers_to_it_stays() {
+    let schema = "CREATE TABLE person (id INTEGER PRIMARY KEY, ref TEXT, name TEXT CHECK (name <> 'bad'));
+        CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES person (id), text TEXT);";
+    let mut fleet = fleet(TABLES, schema);
+    run(&fleet, 1, "INSERT INTO person (ref, name) VALUES ('A', 'Abena')");
+    fleet.settle();
+    run(&fleet, 1, "PRAGMA ignore_check_constraints = 1; INSERT INTO person (ref, name) VALUES ('A2', 'bad');
+        INSERT INTO child (parent, text) VALUES (2, 'x')");
+    fleet.carry(1, 0);
+    let person = held(&mut fleet.nodes[0]).into_iter().find(|held| held.table == "person").unwrap();
+    let into = uid_at_ministry(&mut fleet, "A");
+    run(&fleet, 1, "UPDATE person SET name = 'good' WHERE ref = 'A2'");
+    same_as(&mut fleet, &person, into);
+    fleet.settle();
+    everywhere(&fleet, "SELECT count(*) FROM person", "1");
+    everywhere(&fleet, "SELECT count(*) FROM child JOIN person p ON p.id = parent", "1");
+    same_versions(&mut fleet);
+}
