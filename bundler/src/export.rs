@@ -282,8 +282,8 @@ impl Exporter<'_> {
                 return Err(ExportError::Make { peer: link.name.clone(), reason: error.in_words() });
             }
         };
-        let mut failure = None;
-        choose::changes(self.store, link, part.holds, &mut |table| match writer.add(table) {
+        let (mut failure, limit) = (None, self.records_per_bundle.max(1));
+        choose::changes(self.store, link, part.holds, &mut |table| match writer.add(table, limit) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failure = Some(error);
@@ -307,6 +307,9 @@ impl Exporter<'_> {
             let part = parts.next(self.store, &snapshot.link, begin, snapshot.upto)?;
             let (from, upto) = part.holds;
             let records = choose::lacking(self.store, &snapshot.link, from, upto)?;
+            if records > self.records_per_bundle.max(1) as u64 && parts.narrow(&part) {
+                continue;
+            }
             bundles.push(self.announce(&snapshot, &part, number, records));
             if part.is_last {
                 return Ok(Exported { result: ExportResult::Written, bundles });

@@ -34,6 +34,8 @@ pub(crate) enum MakeError {
     Payload(#[from] PayloadError),
     #[error(transparent)]
     Seal(#[from] SealError),
+    #[error("it has more than the {limit} records that it should have")]
+    Many { limit: usize },
     #[error("its payload has {bytes} bytes, more than the {} that a bundle holds", limits::PAYLOAD_BYTES_MAX)]
     Large { bytes: u64 },
 }
@@ -41,7 +43,11 @@ pub(crate) enum MakeError {
 impl MakeError {
     /// Whether a bundle with fewer records could be made.
     pub(crate) fn is_too_much(&self) -> bool {
-        matches!(self, Self::Payload(PayloadError::TooMany { .. } | PayloadError::Unpacked { .. }) | Self::Large { .. })
+        match self {
+            Self::Many { .. } | Self::Large { .. } => true,
+            Self::Payload(error) => matches!(error, PayloadError::TooMany { .. } | PayloadError::Unpacked { .. }),
+            Self::Seal(_) => false,
+        }
     }
 
     /// In words, with what caused it.
@@ -112,8 +118,11 @@ impl BundleWriter {
         Ok(Self { header, payload })
     }
 
-    /// Adds changes.
-    pub(crate) fn add(&mut self, changes: TableChanges) -> Result<(), MakeError> {
+    /// Adds changes; the bundle should have no more than `limit` records.
+    pub(crate) fn add(&mut self, changes: TableChanges, limit: usize) -> Result<(), MakeError> {
+        if self.payload.records() + changes.records.len() > limit {
+            return Err(MakeError::Many { limit });
+        }
         Ok(self.payload.changes(vec![changes])?)
     }
 

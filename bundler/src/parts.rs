@@ -24,7 +24,8 @@ pub(crate) struct Part {
 pub(crate) struct Parts {
     records: u64,
     begin: Option<Seq>,
-    /// How long a stretch may be, since a longer one held more than a bundle may.
+    /// How long a stretch may be, since a longer one held more than a bundle may: what changed there and again later is
+    /// not counted where the feed is cut, but it is sent.
     width: u64,
 }
 

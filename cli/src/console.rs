@@ -171,7 +171,8 @@ mod tests {
 
     #[test]
     fn who_only_presses_return_takes_the_default() {
-        for (typed, by_yes, by_no) in [("\n", true, false), ("y\n", true, true), ("No\n", false, false), ("?\n", true, false)]
+        for (typed, by_yes, by_no) in
+            [("\n", true, false), ("y\n", true, true), ("No\n", false, false), ("?\n", true, false)]
         {
             for (default, expected) in [(true, by_yes), (false, by_no)] {
                 let (mut out, mut err, mut answers) = (Vec::new(), Vec::new(), typed.as_bytes());

@@ -153,7 +153,9 @@ fn leave_out_what_cannot_be<'a>(survey: &'a Survey, undeclared: &Undeclared, lef
     loop {
         let tables = survey.schema.tables.iter().filter(|table| !left_out.contains_key(table.name.as_str()));
         let found: Vec<_> = tables
-            .filter_map(|table| Some((table.name.as_str(), undeclared.exclusions(table, &survey.schema, left_out).err()?)))
+            .filter_map(|table| {
+                Some((table.name.as_str(), undeclared.exclusions(table, &survey.schema, left_out).err()?))
+            })
             .collect();
         if found.is_empty() {
             return;

@@ -168,14 +168,8 @@ fn compare_in_snapshot(
 
 fn compare(store: &mut dyn Store, table: &TrackedTable) -> Result<CheckedTable, StoreError> {
     let mut named: Vec<Difference> = Vec::new();
-    let mut checked = CheckedTable {
-        table: table.name.clone(),
-        rows: 0,
-        unseen: 0,
-        gone: 0,
-        changed: 0,
-        records: Vec::new(),
-    };
+    let mut checked =
+        CheckedTable { table: table.name.clone(), rows: 0, unseen: 0, gone: 0, changed: 0, records: Vec::new() };
     checked.rows = store.check(table, &mut |difference| {
         match difference.kind {
             DifferenceKind::NoState => checked.unseen += 1,

@@ -18,7 +18,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::error::NodeError;
-use crate::health::LinkHealth;
+use crate::health::ToldHealth;
 use crate::node::Node;
 use crate::node_names::NodeNames;
 use crate::shown::{ShownValue, ShownVersion};
@@ -30,7 +30,7 @@ pub enum ContentLine {
     /// The first: which bundle it is.
     Bundle(ShownBundle),
     /// The second: how its sender was.
-    Health(LinkHealth),
+    Health(ToldHealth),
     /// What became of a change of this node.
     Receipt(ShownReceipt),
     /// What became of a record at the sender.
@@ -170,7 +170,7 @@ pub fn read<E: From<NodeError>>(
         return Err(about(ImportError::OtherContents { from: from() }).into());
     }
     give(&ContentLine::Bundle(ShownBundle::of(&header, &names)))?;
-    give(&ContentLine::Health(LinkHealth::of(payload.health(), header.created)))?;
+    give(&ContentLine::Health(payload.health().into()))?;
     for receipt in payload.take_receipts() {
         give(&ContentLine::Receipt(ShownReceipt::from(receipt)))?;
     }
@@ -186,12 +186,7 @@ pub fn read<E: From<NodeError>>(
 }
 
 /// The header of a bundle that an admitted neighbour made for this node, and its sealed payload.
-fn checked(
-    node: &Node,
-    links: &[Link],
-    names: &NodeNames,
-    file: &Path,
-) -> Result<(BundleHeader, Vec<u8>), NodeError> {
+fn checked(node: &Node, links: &[Link], names: &NodeNames, file: &Path) -> Result<(BundleHeader, Vec<u8>), NodeError> {
     let about = |error: ImportError| NodeError::BundleFile { file: file.to_owned(), source: Box::new(error) };
     let me = node.this_node()?;
     let mut reader = BufReader::new(files::open_ordinary(file)?);
@@ -264,11 +259,7 @@ impl ShownRecord {
     }
 }
 
-fn shown_column(
-    table: &TableDescription,
-    column: &ColumnChange,
-    names: &NodeNames,
-) -> Option<(String, ShownColumn)> {
+fn shown_column(table: &TableDescription, column: &ColumnChange, names: &NodeNames) -> Option<(String, ShownColumn)> {
     // The decoder has checked that every column is described.
     let described = table.columns.get(usize::from(column.column))?;
     let shown = ShownColumn {

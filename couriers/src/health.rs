@@ -8,16 +8,24 @@ use serde::Serialize;
 /// 2025-01-01T00:00:00Z: there was no saddlebag before.
 const CLOCK_FIRST: TimeMs = TimeMs(1_735_689_600_000);
 
-/// How a node was when it made the last of its bundles that came here.
+/// How a neighbour was when it made the last of its bundles that came here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LinkHealth {
+    /// What it told.
+    #[serde(flatten)]
+    pub told: ToldHealth,
+    /// How far its clock was ahead of this node's when the bundle was taken in, in milliseconds. Below 0 it is the time
+    /// that the bundle took, or the clock was behind.
+    pub clock_ahead_ms: i64,
+}
+
+/// What a bundle says of its sender.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ToldHealth {
     /// Its saddlebag: `saddlebag 0.1.0`.
     pub software: String,
     /// Its clock when it made the bundle.
     pub clock: String,
-    /// How far that was ahead of this node's clock when the bundle was taken in, in milliseconds. Below 0 it is the time
-    /// that the bundle took, or the clock was behind.
-    pub clock_ahead_ms: i64,
     /// Whether the clock cannot be right: it was before 2025.
     pub clock_is_wrong: bool,
     /// Changes that waited there to be acknowledged.
@@ -34,13 +42,11 @@ pub struct LinkHealth {
     pub free_bytes: Option<u64>,
 }
 
-impl LinkHealth {
-    /// What came in a bundle that was taken in at `arrived`.
-    pub(crate) fn of(health: &Health, arrived: TimeMs) -> Self {
+impl From<&Health> for ToldHealth {
+    fn from(health: &Health) -> Self {
         Self {
             software: health.software.clone(),
             clock: utc::format(health.clock),
-            clock_ahead_ms: health.clock.0.saturating_sub(arrived.0),
             clock_is_wrong: health.clock < CLOCK_FIRST,
             waiting: health.waiting,
             parked: health.parked,
@@ -49,6 +55,13 @@ impl LinkHealth {
             triggers_missing: health.triggers_missing.clone(),
             free_bytes: health.free_bytes,
         }
+    }
+}
+
+impl LinkHealth {
+    /// What came in a bundle that was taken in at `arrived`.
+    fn of(health: &Health, arrived: TimeMs) -> Self {
+        Self { told: health.into(), clock_ahead_ms: health.clock.0.saturating_sub(arrived.0) }
     }
 
     /// What the other end of a link last told; none if nothing has come yet.
@@ -110,8 +123,8 @@ mod tests {
     fn a_clock_is_compared_with_ours_at_arrival() {
         let health = Health { clock: TimeMs(CLOCK_FIRST.0 + 5_000), ..Health::default() };
         let ahead = LinkHealth::of(&health, TimeMs(CLOCK_FIRST.0 + 2_000));
-        assert_eq!((ahead.clock_ahead_ms, ahead.clock_is_wrong), (3_000, false));
-        assert!(LinkHealth::of(&Health::default(), CLOCK_FIRST).clock_is_wrong);
+        assert_eq!((ahead.clock_ahead_ms, ahead.told.clock_is_wrong), (3_000, false));
+        assert!(LinkHealth::of(&Health::default(), CLOCK_FIRST).told.clock_is_wrong);
         let wild = Health { clock: TimeMs(i64::MIN), ..Health::default() };
         assert_eq!(LinkHealth::of(&wild, TimeMs(1)).clock_ahead_ms, i64::MIN);
     }

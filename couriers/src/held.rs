@@ -29,16 +29,15 @@ pub struct HeldList {
     pub beside: Vec<BesideValue>,
     /// Changes of this node that others hold, as they last told.
     pub elsewhere: Vec<HeldElsewhere>,
-    /// What people let go, oldest first; none unless asked for.
-    pub dropped: Option<Vec<DroppedChange>>,
+    /// What people let go, oldest first: held no more.
+    pub dropped: Vec<DroppedChange>,
 }
 
 impl HeldList {
-    /// Whether there is nothing in it.
+    /// Whether nothing is held; something may have been let go.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let dropped = self.dropped.as_ref().is_none_or(Vec::is_empty);
-        self.held.is_empty() && self.at_home.is_empty() && self.beside.is_empty() && self.elsewhere.is_empty() && dropped
+        self.held.is_empty() && self.at_home.is_empty() && self.beside.is_empty() && self.elsewhere.is_empty()
     }
 }
 
@@ -52,11 +51,11 @@ pub enum HeldItem {
     AtHome(HomeDetail),
 }
 
-/// Reads everything that is held; with `dropped`, also what people let go.
+/// Reads everything that is held, and what people let go.
 ///
 /// # Errors
 /// The database's.
-pub fn list(node: &mut Node, dropped: bool) -> Result<HeldList, NodeError> {
+pub fn list(node: &mut Node) -> Result<HeldList, NodeError> {
     let links = node.links()?;
     transaction_read(node, |store| {
         let mut list = HeldList {
@@ -64,11 +63,8 @@ pub fn list(node: &mut Node, dropped: bool) -> Result<HeldList, NodeError> {
             at_home: elsewhere::at_home(store)?.iter().map(|home| home.record.clone()).collect(),
             beside: elsewhere::beside(store)?,
             elsewhere: elsewhere::told(store, &links)?,
-            dropped: None,
+            dropped: change::dropped(store, &links)?,
         };
-        if dropped {
-            list.dropped = Some(change::dropped(store, &links)?);
-        }
         shorten(&mut list);
         Ok(list)
     })

@@ -111,7 +111,9 @@ impl LastSetup {
     /// Whether a table had such a column then; whether there was such a table, if none is named.
     pub(crate) fn had(&self, table: &str, column: Option<&str>) -> bool {
         self.tables.get(table).is_some_and(|seen| {
-            column.is_none_or(|name| seen.columns.iter().chain(&seen.excluded).chain(&seen.key).any(|known| known == name))
+            column.is_none_or(|name| {
+                seen.columns.iter().chain(&seen.excluded).chain(&seen.key).any(|known| known == name)
+            })
         })
     }
 
@@ -211,7 +213,8 @@ mod tests {
     }
 
     fn tracking(patient: &[&str], config: &str) -> Tracking {
-        let tables = vec![table("patient", patient), table("village", &["id", "code"]), table("visit", &["id", "patient"])];
+        let tables =
+            vec![table("patient", patient), table("village", &["id", "code"]), table("visit", &["id", "patient"])];
         let config: TablesConfig = toml::from_str(config).unwrap();
         Tracking::resolve(&config, &Schema { tables, has_triggers: false }, &Numbering::default()).unwrap()
     }
@@ -239,7 +242,8 @@ mod tests {
         assert_eq!(change.new_columns, ["email"]);
         assert_eq!(change.gone_columns, ["phone"]);
         assert_eq!(change.excluded_columns, ["name"]);
-        let words = LastSetup::of(&tracking(&PATIENT, CONFIG)).in_words(&tracking(&["id", "name", "village", "email"], CONFIG));
+        let words =
+            LastSetup::of(&tracking(&PATIENT, CONFIG)).in_words(&tracking(&["id", "name", "village", "email"], CONFIG));
         assert_eq!(words.unwrap(), "the table `patient` (new: `email`; gone: `phone`)");
     }
 

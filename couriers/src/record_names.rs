@@ -144,7 +144,8 @@ fn look_up(
         let value = |name: &str| {
             let index = table.column_index(name)?;
             let column = &table.columns[index];
-            let target = column.reference.and_then(|number| tracking.by_number(number)).map(|table| table.name.as_str());
+            let target =
+                column.reference.and_then(|number| tracking.by_number(number)).map(|table| table.name.as_str());
             Some((value_of(known, index, column.id)?, target))
         };
         let known_as = names.known_as(&table.identity, *uid, value);

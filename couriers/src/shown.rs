@@ -66,7 +66,9 @@ impl From<&Value> for ShownValue {
             Value::Null => Self::Null,
             Value::Integer(number) => Self::Integer(*number),
             Value::Real(number) if number.is_finite() => Self::Real(*number),
-            Value::Real(number) => Self::NotFinite { real: not_finite(*number), bits: format!("{:016x}", number.to_bits()) },
+            Value::Real(number) => {
+                Self::NotFinite { real: not_finite(*number), bits: format!("{:016x}", number.to_bits()) }
+            }
             Value::Text(text) => Self::Text(text.clone()),
             Value::Blob(bytes) => Self::Bytes { hex: hex(bytes) },
             Value::RawText(bytes) => Self::RawText { raw_text: hex(bytes) },
@@ -155,7 +157,7 @@ mod tests {
         assert_eq!(words(Value::Real(1.0)), "1.0");
         assert_eq!(words(Value::Integer(1)), "1");
         assert_eq!(words(Value::Blob(vec![0, 255])), "(2 bytes: 00ff)");
-        assert!(words(Value::Blob(vec![1; 100])).contains("(100 bytes: 0101") );
+        assert!(words(Value::Blob(vec![1; 100])).contains("(100 bytes: 0101"));
         assert_eq!(words(Value::Reference(Uid([0; 16]))), "record 00000000-0000-0000-0000-000000000000");
     }
 }

@@ -79,7 +79,6 @@ pub(crate) struct Planned {
     pub(crate) takeover: Takeover,
     pub(crate) config: NodeConfig,
     text: String,
-    made: [u8; 8],
 }
 
 /// What the central's card says, as far as it was not taken over yet.
@@ -92,7 +91,7 @@ pub fn pending(node: &mut Node) -> Result<Option<Takeover>, NodeError> {
 
 /// As [`pending`], with the new text.
 pub(crate) fn plan(node: &mut Node) -> Result<Option<Planned>, NodeError> {
-    let Some((central, made, tables)) = untaken(node)? else { return Ok(None) };
+    let Some((central, tables)) = untaken(node)? else { return Ok(None) };
     let schema = node.store.schema()?;
     let known = node.store.installed()?.unwrap_or_default();
     let chosen = choice::choose(&node.config.tables, &tables, &schema, &known)?;
@@ -102,7 +101,7 @@ pub(crate) fn plan(node: &mut Node) -> Result<Option<Planned>, NodeError> {
     let config = NodeConfig::parse(&text, &path)?;
     let choice::Chosen { changed, added, lacking, only_here, refused, .. } = chosen;
     let takeover = Takeover { central, changed, added: added.into_keys().collect(), lacking, only_here, refused };
-    Ok(Some(Planned { takeover, config, text, made }))
+    Ok(Some(Planned { takeover, config, text }))
 }
 
 /// Writes `saddlebag.toml` as planned, and works with it from now on.
@@ -133,15 +132,12 @@ pub(crate) fn settle(node: &mut Node) -> Result<(), NodeError> {
     if changes_nothing { transaction(&mut *node.store, Access::Write, note) } else { Ok(()) }
 }
 
-type Untaken = (String, [u8; 8], Vec<CardTable>);
-
 /// What the central's card says of the tables, if it has not been taken over.
-fn untaken(node: &mut Node) -> Result<Option<Untaken>, NodeError> {
+fn untaken(node: &mut Node) -> Result<Option<(String, Vec<CardTable>)>, NodeError> {
     transaction(&mut *node.store, Access::Read, |store| {
         let Some((central, card)) = card_of_central(store)? else { return Ok(None) };
-        let made = card.made.0.to_le_bytes();
-        let is_taken = store.setting(TAKEN_OVER)?.as_deref() == Some(&made);
-        Ok((!is_taken && !card.tables.is_empty()).then_some((central, made, card.tables)))
+        let is_taken = store.setting(TAKEN_OVER)?.as_deref() == Some(&card.made.0.to_le_bytes());
+        Ok((!is_taken && !card.tables.is_empty()).then_some((central, card.tables)))
     })
 }
 

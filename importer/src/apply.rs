@@ -139,7 +139,13 @@ impl<'a> Application<'a> {
     }
 
     fn planner(&self) -> Planner<'a> {
-        Planner { setting: self.setting, tracking: self.tracking, ahead_ms: self.ahead_ms, now: self.now, names: self.names }
+        Planner {
+            setting: self.setting,
+            tracking: self.tracking,
+            ahead_ms: self.ahead_ms,
+            now: self.now,
+            names: self.names,
+        }
     }
 
     /// Tries everything but what is left out; none if a row must be left out in addition.

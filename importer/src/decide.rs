@@ -1,10 +1,10 @@
 //! What a person does about held changes: try again, let go, or say that two records are one.
 
 use saddlebag_formats::{LinkId, Uid, Version};
-use saddlebag_stores::{Access, StoreError};
 use saddlebag_stores::ledger::{Dropped, PeerRole};
 use saddlebag_stores::record::Known;
 use saddlebag_stores::store::absorb;
+use saddlebag_stores::{Access, StoreError};
 
 use crate::apply::Changes;
 use crate::error::ImportError;

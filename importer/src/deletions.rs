@@ -147,7 +147,13 @@ impl Deletions<'_> {
             seq,
             source: Some(self.setting.link),
             state: record.state.clone(),
-            values: table.columns.iter().map(|column| column.id).zip(record.values.iter().cloned()).collect(),
+            values: table
+                .columns
+                .iter()
+                .map(|column| column.id)
+                .zip(record.values.iter().cloned())
+                .filter(|(id, _)| !record.unknown.contains(id))
+                .collect(),
             same_as: None,
         }
     }

@@ -143,7 +143,9 @@ impl ImportError {
                 "nothing was changed and this link stands still until a person has looked: keep both databases and all bundles",
             ),
             Self::NotThere { .. } => Some("name a record that stands in this database, by its uid or its key"),
-            Self::NotDecidedHere { .. } => Some("correct one of the two records here, or have the central say that they are one"),
+            Self::NotDecidedHere { .. } => {
+                Some("correct one of the two records here, or have the central say that they are one")
+            }
             Self::NotHeld { .. } => Some("`saddlebag held` shows what is held"),
             Self::Store(error) => Some(error.hint()),
             Self::Damaged { .. } => Some("restore the database from a backup, or ask for help"),

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use saddlebag_formats::{NodeId, Seq};
 use saddlebag_formats::ambient::{Clock, Entropy};
 use saddlebag_formats::header::BundleHeader;
 use saddlebag_formats::node_name::NodeName;
+use saddlebag_formats::{NodeId, Seq};
 use saddlebag_keys::card::CardDeployment;
 use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::this_node::ThisNode;
@@ -155,7 +155,8 @@ impl Importer<'_> {
         self.take_merges(&link, &opened.merges, seen, &mut merged)?;
         let ahead_ms = header.created.0.saturating_sub(now.0);
         let turns = Turns { link: &link, seen, ahead_ms, merged: &merged };
-        let tally = if opened.is_large() { turns.take(self, &mut opened)? } else { turns.at_once(self, &mut opened)? };
+        let tally =
+            if opened.is_large() { turns.take(self, &mut opened)? } else { turns.at_once(self, &mut opened)? };
         if tally.records > 0 {
             self.retry_others(&link)?;
         }

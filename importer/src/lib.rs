@@ -4,8 +4,8 @@
 //! applied stand together, or nothing of it does.
 
 mod apply;
-mod aside;
 mod arrival;
+mod aside;
 mod decide;
 mod deletions;
 mod error;

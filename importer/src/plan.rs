@@ -93,7 +93,10 @@ impl Planner<'_> {
             return quarantine(format!("this node does not keep the table `{}` in step", incoming.table));
         };
         if table.direction == Direction::Match {
-            return quarantine(format!("the rows of `{}` are only matched here, and never change by a bundle", table.name));
+            return quarantine(format!(
+                "the rows of `{}` are only matched here, and never change by a bundle",
+                table.name
+            ));
         }
         let identity = table.identity.to_string();
         if identity != incoming.identity {
@@ -316,8 +319,7 @@ impl Planner<'_> {
     /// A deleted record as it was: it stands again, and travels whole to everybody.
     pub(crate) fn revive(&self, table: &TrackedTable, tombstone: &Tombstone, seq: Seq) -> Write {
         let known: HashMap<u16, &Value> = tombstone.values.iter().map(|(id, value)| (*id, value)).collect();
-        let value =
-            |(index, column): (usize, &TrackedColumn)| Some((index, (*known.get(&column.id)?).clone()));
+        let value = |(index, column): (usize, &TrackedColumn)| Some((index, (*known.get(&column.id)?).clone()));
         let mut write = Write {
             cause: None,
             table: table.number,

@@ -3,11 +3,11 @@
 
 use std::io::{BufReader, Read};
 
+use saddlebag_formats::PayloadReader;
 use saddlebag_formats::envelope::Head;
 use saddlebag_formats::header::{BundleHeader, KeyId};
 use saddlebag_formats::members::{Binding, Health, Receipt};
 use saddlebag_formats::payload::PayloadError;
-use saddlebag_formats::PayloadReader;
 use saddlebag_formats::{NodeId, TableChanges};
 use saddlebag_keys::card::Card;
 use saddlebag_keys::node_keys::NodeKeys;

@@ -54,9 +54,8 @@ impl<'a> Batch<'a> {
 
     /// Whether something was refused that may be tried again.
     pub(crate) fn has_refused(&self) -> bool {
-        let refused = |(index, status): (usize, &Status)| {
-            matches!(status, Status::Refused(_)) && !self.hopeless.contains(&index)
-        };
+        let refused =
+            |(index, status): (usize, &Status)| matches!(status, Status::Refused(_)) && !self.hopeless.contains(&index);
         self.status.iter().enumerate().any(refused)
     }
 

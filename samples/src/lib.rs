@@ -10,6 +10,7 @@ pub mod day;
 mod desk;
 pub mod dice;
 mod names;
+pub mod profiles;
 mod site;
 mod visit;
 

@@ -174,7 +174,8 @@ impl Folder<'_> {
     }
 
     fn update(&mut self, before: Key, after: Key, changed: Vec<u16>, at: TimeMs) {
-        let mut standing = self.remove(&before).unwrap_or(Standing { origin: None, changed: Some(Vec::new()), at, covered: None });
+        let mut standing =
+            self.remove(&before).unwrap_or(Standing { origin: None, changed: Some(Vec::new()), at, covered: None });
         standing.covered = None;
         if let Some(known) = &mut standing.changed {
             known.extend(changed);

@@ -5,11 +5,11 @@
 
 mod absorb;
 mod beside;
+mod catalogue;
+mod check;
 mod columns;
 mod feed;
-mod catalogue;
 mod forget;
-mod check;
 mod forms;
 mod holders;
 mod install;
@@ -89,6 +89,9 @@ impl SqliteStore {
         connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(failed)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
+        feed::register(&connection).map_err(failed)?;
+        // A statement keeps its plan whatever is bound to it: otherwise SQLite prepares many of them anew for each row.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(512);
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
         Ok(Self {

@@ -279,8 +279,8 @@ pub trait Store {
     /// The engine's.
     fn feed_cut(&mut self, after: Seq, limit: u64) -> Result<Option<Seq>, StoreError>;
 
-    /// Live records of a table with a column that changed in `(after, upto]`, and perhaps some whose columns changed
-    /// before and after it, in the order of the feed.
+    /// Live records of a table with a column that changed in `(after, upto]`, in the order of the feed: of the latest
+    /// change of each.
     ///
     /// # Errors
     /// The engine's.

@@ -327,6 +327,14 @@ impl FleetNode {
 
     /// Brings the outbox for a peer up to date.
     pub fn export_to(&mut self, peer: NodeId) -> Exported {
+        let (clock, mut entropy) = (self.clock.clone(), self.entropy.clone());
+        let exported = self.export_by(peer, &clock, &mut entropy);
+        self.entropy = entropy;
+        exported
+    }
+
+    /// Like [`FleetNode::export_to`], with another clock and other randomness.
+    pub fn export_by(&mut self, peer: NodeId, clock: &dyn Clock, entropy: &mut dyn Entropy) -> Exported {
         self.store.begin(Access::Read).unwrap();
         let links = self.store.links().unwrap();
         self.store.rollback().unwrap();
@@ -338,8 +346,8 @@ impl FleetNode {
             outbox: &self.folder.join("outbox"),
             high_water: &self.folder.join("high-water"),
             records_per_bundle: self.records_per_bundle,
-            clock: &self.clock,
-            entropy: &mut self.entropy,
+            clock,
+            entropy,
         };
         exporter.export(link, false).unwrap()
     }
@@ -361,7 +369,23 @@ impl FleetNode {
     /// # Errors
     /// The importer's refusal.
     pub fn import(&mut self, bundle: &[u8]) -> Result<Applied, ImportError> {
-        let Self { store, keys, me, clock, entropy, records_at_once, .. } = self;
+        let (clock, mut entropy) = (self.clock.clone(), self.entropy.clone());
+        let applied = self.import_by(bundle, &clock, &mut entropy);
+        self.entropy = entropy;
+        applied
+    }
+
+    /// Like [`FleetNode::import`], with another clock and other randomness.
+    ///
+    /// # Errors
+    /// The importer's refusal.
+    pub fn import_by(
+        &mut self,
+        bundle: &[u8],
+        clock: &dyn Clock,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Applied, ImportError> {
+        let Self { store, keys, me, records_at_once, .. } = self;
         let at_once = *records_at_once;
         Importer { store, keys, me, clock, entropy }.import_in_turns(bundle, false, at_once)
     }

@@ -4,8 +4,8 @@
 //! catalogue itself, not the profile that saddlebag is given.
 
 mod catalogue;
-mod comparison;
 mod cells;
+mod comparison;
 mod recording;
 mod replay;
 
@@ -16,9 +16,9 @@ use rusqlite::Connection;
 use saddlebag_stores::config::TablesConfig;
 
 pub use catalogue::{Catalogue, Refers};
-pub use comparison::{differences, tables};
 pub use cells::{Cell, Cells, cells};
-pub use recording::{Doing, Operation, Recording, RecordedRow};
+pub use comparison::{differences, tables};
+pub use recording::{Doing, Operation, RecordedRow, Recording};
 pub use replay::{Done, Replay};
 
 use crate::skip::needs_data;

@@ -5,7 +5,7 @@ use saddlebag_couriers::Node;
 use saddlebag_couriers::conflicts::{self, ConflictList, ShownConflict, ShownConflictKind, ShownSide};
 use saddlebag_formats::TimeMs;
 
-use super::times::{day, second};
+use super::times::{day, instant, second};
 use crate::args::{Global, Report};
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -136,7 +136,7 @@ fn value(conflict: &ShownConflict, side: &ShownSide, stands: bool) -> String {
 
 fn written(side: &ShownSide) -> String {
     match side.version.time {
-        Some(_) => second(TimeMs(side.version.time_ms)),
+        Some(_) => instant(TimeMs(side.version.time_ms)),
         None => "found by setup".to_owned(),
     }
 }

@@ -121,20 +121,32 @@ pub fn run(global: &Global, args: &HeldArgs, console: &mut Console<'_>) -> Resul
 }
 
 fn list(global: &Global, args: &HeldArgs, console: &mut Console<'_>) -> Result<Exit, CommandError> {
-    let list = held::list(&mut Node::open(&global.node)?, args.dropped)?;
-    if args.report.json { console.json(&list)? } else { print::list(global, &list, console)? }
+    let list = held::list(&mut Node::open(&global.node)?)?;
+    if args.report.json {
+        console.json(&list)?
+    } else {
+        print::list(global, &list, args.dropped, console)?
+    }
     Ok(Exit::Done)
 }
 
 fn show(global: &Global, args: &ShowArgs, console: &mut Console<'_>) -> Result<Exit, CommandError> {
     let item = held::show(&mut Node::open(&global.node)?, &args.id)?;
-    if args.report.json { console.json(&item)? } else { print::item(&item, console)? }
+    if args.report.json {
+        console.json(&item)?
+    } else {
+        print::item(&item, console)?
+    }
     Ok(Exit::Done)
 }
 
 fn retry(global: &Global, args: &RetryArgs, console: &mut Console<'_>) -> Result<Exit, CommandError> {
     let done = held::retry(&mut Node::open(&global.node)?, args.id.as_deref())?;
-    if args.report.json { console.json(&done)? } else { print_retry(&done, console)? }
+    if args.report.json {
+        console.json(&done)?
+    } else {
+        print_retry(&done, console)?
+    }
     Ok(if done.still_held.is_empty() { Exit::Done } else { Exit::Part })
 }
 
@@ -157,7 +169,11 @@ fn print_retry(done: &RetryDone, console: &mut Console<'_>) -> Result<(), Comman
 
 fn resolve(global: &Global, args: &ResolveArgs, console: &mut Console<'_>) -> Result<Exit, CommandError> {
     let done = held::resolve_same_as(&mut Node::open(&global.node)?, &args.id, &args.same_as)?;
-    if args.report.json { console.json(&done)? } else { print_resolve(&done, console)? }
+    if args.report.json {
+        console.json(&done)?
+    } else {
+        print_resolve(&done, console)?
+    }
     Ok(Exit::Done)
 }
 
@@ -179,7 +195,11 @@ fn drop_one(global: &Global, args: &DropArgs, console: &mut Console<'_>) -> Resu
         ));
     }
     let done = held::drop_held(&mut Node::open(&global.node)?, &args.id, &args.reason)?;
-    if args.report.json { console.json(&done)? } else { print_drop(global, &done, console)? }
+    if args.report.json {
+        console.json(&done)?
+    } else {
+        print_drop(global, &done, console)?
+    }
     Ok(Exit::Done)
 }
 

@@ -11,6 +11,7 @@ use saddlebag_couriers::setup::{self, SetupDone};
 use saddlebag_couriers::system::{SystemClock, SystemEntropy};
 use saddlebag_formats::NodeName;
 use saddlebag_keys::files;
+use saddlebag_samples::profiles;
 use saddlebag_stores::config::{Direction, ReferenceRule, TableConfig, TablesConfig};
 use saddlebag_stores::schema::Schema;
 use saddlebag_stores::tracking::{Numbering, Tracking};
@@ -46,8 +47,8 @@ pub struct InitArgs {
     /// Begin a deployment, with this node as its first central
     #[arg(long)]
     pub central: bool,
-    /// Take the tables from this file of `[tables.NAME]` instead of proposing them
-    #[arg(long, value_name = "FILE")]
+    /// Take the tables from a built-in profile (`gnuhealth`) or a file of `[tables.NAME]` instead of proposing them
+    #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<PathBuf>,
     /// Only write saddlebag.toml and the keys; `saddlebag setup` does the rest
     #[arg(long)]
@@ -80,8 +81,8 @@ struct TableReport {
     table: String,
     identity: String,
     direction: Direction,
-    /// What its columns refer to, declared or not.
-    references: BTreeMap<String, String>,
+    /// Pairs: a column, and what it refers to, declared or not.
+    references: Vec<(String, String)>,
 }
 
 /// What the new node is to keep in step.
@@ -89,7 +90,7 @@ struct Tables {
     text: String,
     config: TablesConfig,
     /// What each table refers to, by column.
-    references: BTreeMap<String, BTreeMap<String, String>>,
+    references: BTreeMap<String, Vec<(String, String)>>,
     left_out: Vec<LeftOut>,
     notes: Vec<String>,
 }
@@ -148,8 +149,10 @@ struct ProfileFile {
 }
 
 fn from_profile(file: &Path) -> Result<Tables, CommandError> {
-    let bytes = files::read_bounded(file, PROFILE_BYTES_MAX)?;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let text = match file.to_str().and_then(profiles::named) {
+        Some(text) => text.to_owned(),
+        None => String::from_utf8_lossy(&files::read_bounded(file, PROFILE_BYTES_MAX)?).into_owned(),
+    };
     let refused = |reason: &str| {
         CommandError::failed(
             format!("the profile `{}` cannot be used: {reason}", file.display()),

@@ -40,7 +40,6 @@ struct LinkReport<'a> {
     fingerprint: &'a str,
     deployment: Option<String>,
     /// What `setup` has to take over; of `join` alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
     takeover: Option<&'a Takeover>,
 }
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use saddlebag_couriers::Node;
-use saddlebag_couriers::health::{ClockDoubt, LinkHealth};
+use saddlebag_couriers::health::{ClockDoubt, LinkHealth, ToldHealth};
 use saddlebag_couriers::status::{self, LinkState, LinkStatus, NodeRole, Status};
 
 use super::times::{day, length, second};
@@ -149,13 +149,13 @@ fn health_lines(links: &[&LinkStatus]) -> Vec<String> {
         ("conflicts", Lean::Right),
         ("free disk", Lean::Right),
     ];
-    let row = |(link, health): (&LinkStatus, &LinkHealth)| {
+    let row = |(link, health): (&LinkStatus, &ToldHealth)| {
         let counts = [health.waiting, health.parked, health.quarantined, health.conflicts].map(layout::thousands);
         let version = health.software.strip_prefix("saddlebag ").unwrap_or(&health.software).to_owned();
         let free = health.free_bytes.map_or_else(|| "-".to_owned(), layout::size);
         [link.peer.clone(), version].into_iter().chain(counts).chain([free]).collect()
     };
-    let told = links.iter().filter_map(|link| Some((*link, link.health.as_ref()?)));
+    let told = links.iter().filter_map(|link| Some((*link, &link.health.as_ref()?.told)));
     let rows: Vec<Vec<String>> = told.map(row).collect();
     if rows.is_empty() { Vec::new() } else { table::lines(&headings, &rows) }
 }
@@ -165,11 +165,11 @@ fn print_health_troubles(link: &LinkStatus, console: &mut Console<'_>) -> Result
     if let Some(clock) = clock_words(health) {
         console.say(&format!("{peer}: {clock}."))?;
     }
-    if !health.triggers_missing.is_empty() {
-        let tables: Vec<_> = health.triggers_missing.iter().map(|table| format!("`{table}`")).collect();
+    if !health.told.triggers_missing.is_empty() {
+        let tables: Vec<_> = health.told.triggers_missing.iter().map(|table| format!("`{table}`")).collect();
         console.say(&format!("{peer}: triggers of {} were missing there in the last 30 days.", tables.join(", ")))?;
     }
-    if let Some(free) = health.free_bytes.filter(|free| *free < FREE_BYTES_LOW) {
+    if let Some(free) = health.told.free_bytes.filter(|free| *free < FREE_BYTES_LOW) {
         console.say(&format!("{peer}: its disk has only {} free.", layout::size(free)))?;
     }
     Ok(())
@@ -177,8 +177,8 @@ fn print_health_troubles(link: &LinkStatus, console: &mut Console<'_>) -> Result
 
 /// What is to be said of a neighbour's clock; none if it may well be right.
 fn clock_words(health: &LinkHealth) -> Option<String> {
-    let (ahead, clock) = (health.clock_ahead_ms, health.clock.replace('T', " ").replace('Z', " UTC"));
-    if health.clock_is_wrong {
+    let (ahead, clock) = (health.clock_ahead_ms, health.told.clock.replace('T', " ").replace('Z', " UTC"));
+    if health.told.clock_is_wrong {
         Some(format!("its clock is wrong: it said {clock}"))
     } else if ahead > CLOCK_AHEAD_MS {
         Some(format!("its clock was ahead of ours by {} or more", length(ahead.unsigned_abs())))
@@ -209,13 +209,14 @@ fn print_troubles(link: &LinkStatus, console: &mut Console<'_>) -> Result<(), Co
 
 #[cfg(test)]
 mod tests {
+    use saddlebag_formats::TimeMs;
+
     use super::*;
 
     fn health(clock_ahead_ms: i64) -> LinkHealth {
-        LinkHealth {
+        let told = ToldHealth {
             software: "saddlebag 10.20.30".to_owned(),
             clock: "2026-11-21T10:15:00Z".to_owned(),
-            clock_ahead_ms,
             clock_is_wrong: false,
             waiting: 1_234_567,
             parked: 99_999,
@@ -223,7 +224,8 @@ mod tests {
             conflicts: 99_999,
             triggers_missing: Vec::new(),
             free_bytes: Some(999_900_000_000),
-        }
+        };
+        LinkHealth { told, clock_ahead_ms }
     }
 
     fn link(peer: &str, number: u64) -> LinkStatus {
@@ -261,7 +263,8 @@ mod tests {
         assert_eq!(words(-BEHIND_MS), None);
         assert!(words(7_200_000).unwrap().contains("ahead of ours by 2 hours"));
         assert!(words(-10 * 86_400_000).unwrap().contains("made 10 days before it came"));
-        let wrong = LinkHealth { clock_is_wrong: true, ..health(0) };
+        let mut wrong = health(0);
+        wrong.told.clock_is_wrong = true;
         assert!(clock_words(&wrong).unwrap().contains("is wrong: it said 2026-11-21 10:15:00 UTC"));
     }
 }

@@ -1,6 +1,6 @@
 //! What a satellite takes over from its central, in words: for `join`, which announces it, and `setup`, which does it.
 
-use saddlebag_couriers::takeover::{Takeover, TakenOver};
+use saddlebag_couriers::takeover::{TakenOver, Takeover};
 
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -41,7 +41,8 @@ pub(super) fn print(takeover: &Takeover, tense: Tense, console: &mut Console<'_>
     lines(console, takeover.added.iter().map(|table| format!("{table}: is kept in step as well")).collect())?;
     for refused in some(&takeover.refused) {
         let (table, reason) = (&refused.table, &refused.reason);
-        console.note(&format!("`{table}` stays as saddlebag.toml has it: {central} knows it otherwise, but {reason}"))?;
+        console
+            .note(&format!("`{table}` stays as saddlebag.toml has it: {central} knows it otherwise, but {reason}"))?;
     }
     tables(console, &takeover.lacking, &|names| {
         format!("{central} also keeps {names} in step, which this database does not have")
@@ -67,11 +68,7 @@ fn lines(console: &mut Console<'_>, all: Vec<String>) -> Result<(), CommandError
     if more == 0 { Ok(()) } else { console.say_indented("  ", &format!("and {} more", layout::thousands(more as u64))) }
 }
 
-fn tables(
-    console: &mut Console<'_>,
-    names: &[String],
-    sentence: &dyn Fn(&str) -> String,
-) -> Result<(), CommandError> {
+fn tables(console: &mut Console<'_>, names: &[String], sentence: &dyn Fn(&str) -> String) -> Result<(), CommandError> {
     if names.is_empty() {
         return Ok(());
     }

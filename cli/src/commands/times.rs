@@ -14,6 +14,11 @@ pub(super) fn second(time: TimeMs) -> String {
     utc::format(time).replace('T', " ").replace('Z', " UTC")
 }
 
+/// `2026-11-21 10:15:00.123 UTC`, where seconds would not tell two times apart.
+pub(super) fn instant(time: TimeMs) -> String {
+    second(time).replace(" UTC", &format!(".{:03} UTC", time.0.rem_euclid(1000)))
+}
+
 /// A length of time in its largest unit: `40 seconds`, `3 hours`, `12 days`.
 pub(super) fn length(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
@@ -35,5 +40,6 @@ mod tests {
         assert_eq!(all, ["0 seconds", "1 second", "59 seconds", "1 minute", "1 hour", "2 days"]);
         assert_eq!(day(TimeMs(1_795_256_100_000)), "2026-11-21");
         assert_eq!(second(TimeMs(1_795_256_100_000)), "2026-11-21 10:15:00 UTC");
+        assert_eq!(instant(TimeMs(1_795_256_100_007)), "2026-11-21 10:15:00.007 UTC");
     }
 }

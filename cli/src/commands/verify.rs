@@ -91,11 +91,7 @@ struct Checked {
 }
 
 /// Signature first, then the payload; nothing is opened or decoded.
-fn check(
-    global: &Global,
-    args: &VerifyArgs,
-    report: &mut VerifyReport<'_>,
-) -> Result<Checked, CommandError> {
+fn check(global: &Global, args: &VerifyArgs, report: &mut VerifyReport<'_>) -> Result<Checked, CommandError> {
     let trusted = trusted(global, args)?;
     let (head, mut rest) = read_head(&args.file)?;
     let head_bytes = (head.signed.len() + signature_line(&head.signature).len()) as u64;

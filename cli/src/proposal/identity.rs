@@ -94,7 +94,8 @@ impl Subject<'_> {
         let named = catalogue.named.iter().find(|named| named.table == self.table.name)?;
         let (of, rows) = (catalogue.of, named.rows);
         let rows = if rows == 1 { "one row".to_owned() } else { format!("{rows} rows") };
-        let why = format!("{of} itself names {rows} of it, at every place by the same names; saddlebag names the others");
+        let why =
+            format!("{of} itself names {rows} of it, at every place by the same names; saddlebag names the others");
         Some(Choice { identity: Identity::Named(named.query.clone()), why })
     }
 

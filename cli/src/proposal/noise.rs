@@ -92,11 +92,13 @@ mod tests {
 
     #[test]
     fn what_frameworks_keep_for_themselves_is_known_by_name() {
-        for name in ["schema_migrations", "LIQUIBASECHANGELOGLOCK", "django_session", "ir_cache", "gnuhealth_federation_queue"]
+        for name in
+            ["schema_migrations", "LIQUIBASECHANGELOGLOCK", "django_session", "ir_cache", "gnuhealth_federation_queue"]
         {
             assert!(reason(name, None).is_some(), "{name}");
         }
-        for name in ["patient", "visit_log", "ir_model", "res_user", "training_session_attendance", "gnuhealth_patient"] {
+        for name in ["patient", "visit_log", "ir_model", "res_user", "training_session_attendance", "gnuhealth_patient"]
+        {
             assert_eq!(reason(name, None), None, "{name}");
         }
     }

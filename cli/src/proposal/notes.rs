@@ -55,9 +55,8 @@ fn exclusions(notes: &mut Vec<String>, tracked: &[TrackedProposal]) {
         table.excluded.iter().map(one).collect::<Vec<_>>()
     };
     let all: Vec<_> = tracked.iter().flat_map(of).collect();
-    let each = |(table, column, why): &(String, String, String)| {
-        format!("`{column}` of `{table}` stays at home: it {why}")
-    };
+    let each =
+        |(table, column, why): &(String, String, String)| format!("`{column}` of `{table}` stays at home: it {why}");
     some(notes, &all, &each, |all| {
         let names: Vec<_> = all.iter().map(|(table, column, _)| format!("{table}.{column}")).collect();
         format!("{} columns stay at home: {}", all.len(), listed(&names))
@@ -93,9 +92,7 @@ fn counters(notes: &mut Vec<String>, tracked: &[TrackedProposal]) {
 }
 
 fn collisions(notes: &mut Vec<String>, tracked: &[TrackedProposal]) {
-    let is_open = |columns: &&Vec<String>, table: &TrackedProposal| {
-        !matches!(columns.as_slice(), [one] if table.counters.contains(one))
-    };
+    let is_open = |columns: &&Vec<String>, table: &TrackedProposal| !matches!(columns.as_slice(), [one] if table.counters.contains(one));
     let collides = |table: &&TrackedProposal| {
         matches!(table.identity, Identity::Assigned) && table.colliding.iter().any(|columns| is_open(&columns, table))
     };

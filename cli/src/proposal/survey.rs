@@ -42,8 +42,11 @@ impl Survey {
         let suspected = suspected(&survey);
         let questions: Vec<_> = suspected.iter().map(|(question, _)| question.clone()).collect();
         let evidence = store.evidence(&questions)?;
-        survey.suspects =
-            suspected.into_iter().zip(evidence).map(|((_, suspect), evidence)| Suspect { evidence, ..suspect }).collect();
+        survey.suspects = suspected
+            .into_iter()
+            .zip(evidence)
+            .map(|((_, suspect), evidence)| Suspect { evidence, ..suspect })
+            .collect();
         let unique: Vec<_> = unique_columns(&survey.schema).collect();
         let ask = |(table, column): &(String, String)| ColumnQuestion::Counter {
             table: table.clone(),
@@ -123,7 +126,7 @@ fn target_by_name<'a>(table: &'a Table, column: &Column, schema: &'a Schema) -> 
     let keyed: Vec<_> = candidates.iter().filter(|target| name != "id" && by_key(target)).collect();
     only(&|target| target == text)
         .or_else(|| only(&|target| plurals(text).contains(&target.to_owned())))
-        .or_else(|| if let [one] = keyed.as_slice() { Some(**one) } else { None })
+        .or(if let [one] = keyed.as_slice() { Some(**one) } else { None })
         .or_else(|| only(&|target| stem.is_marked && target.ends_with(&format!("_{text}"))))
         .or_else(|| only(&|target| stem.is_marked && text.ends_with(&format!("_{target}"))))
 }
@@ -181,9 +184,22 @@ mod tests {
             table("b_twin", &["id INTEGER"], &["id"], &[], &[]),
         ];
         let visit = [
-            "id INTEGER", "patient_id INTEGER", "id_patient INT", "patientId INTEGER", "patient INTEGER", "patient_fk TEXT",
-            "referring_patient_id INTEGER", "country_id INTEGER", "CountryNo INTEGER", "doctor_id INTEGER", "code_id INTEGER",
-            "twin_id INTEGER", "doctor INTEGER", "patient_name TEXT", "patient_weight REAL", "other_id INTEGER",
+            "id INTEGER",
+            "patient_id INTEGER",
+            "id_patient INT",
+            "patientId INTEGER",
+            "patient INTEGER",
+            "patient_fk TEXT",
+            "referring_patient_id INTEGER",
+            "country_id INTEGER",
+            "CountryNo INTEGER",
+            "doctor_id INTEGER",
+            "code_id INTEGER",
+            "twin_id INTEGER",
+            "doctor INTEGER",
+            "patient_name TEXT",
+            "patient_weight REAL",
+            "other_id INTEGER",
         ];
         let visit = table("visit", &visit, &["id"], &[], &[]);
         let schema = schema(tables.into_iter().chain([visit]).collect());

@@ -21,7 +21,13 @@ fn column(name: &str, declared_type: &str) -> Column {
 }
 
 /// `columns` as `name TYPE`, with `!` at the end where null is refused.
-pub(super) fn table(name: &str, columns: &[&str], primary_key: &[&str], unique: &[&[&str]], references: &[(&str, &str)]) -> Table {
+pub(super) fn table(
+    name: &str,
+    columns: &[&str],
+    primary_key: &[&str],
+    unique: &[&[&str]],
+    references: &[(&str, &str)],
+) -> Table {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let key = |(from, to): &(&str, &str)| ForeignKey {
         columns: from.split(',').map(str::to_owned).collect(),
@@ -187,12 +193,9 @@ fn a_reference_of_several_columns_stays_at_home_as_a_whole() {
     let heap = Table { primary_key: Vec::new(), ..plain("heap") };
     let ends = [("a", "heap"), ("b", "plain")];
     let region = table("region", &["a INTEGER", "b INTEGER", "x TEXT"], &["a", "b"], &[], &ends);
-    let tables = |may: &[&str]| vec![
-        heap.clone(),
-        plain("plain"),
-        region.clone(),
-        table("child", may, &["id"], &[], &[("a,b", "region")]),
-    ];
+    let tables = |may: &[&str]| {
+        vec![heap.clone(), plain("plain"), region.clone(), table("child", may, &["id"], &[], &[("a,b", "region")])]
+    };
     let proposal = checked(tables(&["id INTEGER", "a INT", "b INT"]));
     let left: Vec<_> = proposal.left_out.iter().map(|table| table.name.as_str()).collect();
     assert_eq!(left, ["heap", "region"]);
@@ -329,7 +332,9 @@ fn what_only_a_framework_needs_is_left_out_and_a_person_can_put_it_in() {
     ]);
     let left: Vec<_> = proposal.left_out.iter().map(|table| table.name.as_str()).collect();
     assert_eq!(left, ["schema_migrations", "user_session"]);
-    assert!(proposal.text.contains("# To keep one of these in step all the same, add a section [tables.NAME] for it.\n"));
+    assert!(
+        proposal.text.contains("# To keep one of these in step all the same, add a section [tables.NAME] for it.\n")
+    );
 }
 
 #[test]

@@ -1,7 +1,15 @@
 //! The command as it was built, driven from outside.
 
 #[cfg(test)]
+mod cat;
+#[cfg(test)]
+mod check;
+#[cfg(test)]
+mod conflicts;
+#[cfg(test)]
 mod demo;
+#[cfg(test)]
+mod held;
 #[cfg(test)]
 mod json;
 #[cfg(test)]
@@ -10,5 +18,7 @@ mod kill;
 mod places;
 #[cfg(test)]
 mod round;
+#[cfg(test)]
+mod tables;
 #[cfg(test)]
 mod wrong_input;

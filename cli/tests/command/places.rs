@@ -72,9 +72,41 @@ impl Places {
 
     /// With both nodes made, and linked.
     pub(crate) fn linked() -> Self {
+        Self::new().into_linked()
+    }
+
+    /// With two rows of one identity at the clinic, because its database does not keep the code unique.
+    pub(crate) fn twins() -> Self {
         let places = Self::new();
-        places.init("ministry", &["--central"]).ends(0);
-        places.init("clinic", &[]).ends(0);
+        let schema = "DROP TABLE patient; DROP TABLE facility;
+            CREATE TABLE facility (id INTEGER PRIMARY KEY, code TEXT NOT NULL, name TEXT NOT NULL)";
+        for name in ["ministry", "clinic"] {
+            places.execute(name, schema);
+        }
+        places.execute("clinic", "INSERT INTO facility (code, name) VALUES ('C7', 'First'), ('C7', 'Second')");
+        places.put("profile.toml", b"[tables.facility]\nidentity = \"natural(code)\"\n");
+        places.into_linked_with(&["--profile", "profile.toml"])
+    }
+
+    /// With a table whose column holds values of any type.
+    pub(crate) fn with_values() -> Self {
+        let places = Self::new();
+        for name in ["ministry", "clinic"] {
+            places.execute(name, "CREATE TABLE sample (id INTEGER PRIMARY KEY, v)");
+        }
+        places.put("profile.toml", b"[tables.sample]\nidentity = \"assigned\"\n");
+        places.into_linked_with(&["--profile", "profile.toml"])
+    }
+
+    fn into_linked(self) -> Self {
+        self.into_linked_with(&[])
+    }
+
+    /// Makes both nodes, with more arguments for `init`, and links them.
+    fn into_linked_with(self, more: &[&str]) -> Self {
+        let places = self;
+        places.init("ministry", &[&["--central"], more].concat()).ends(0);
+        places.init("clinic", more).ends(0);
         places.at("ministry", &["card"]).ends(0);
         places.at("clinic", &["card"]).ends(0);
         places.at("clinic", &["join", "ministry.card", "--yes"]).ends(0);
@@ -137,6 +169,11 @@ impl Places {
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) {
         put(&self.path(name), bytes);
     }
+}
+
+/// The words, whatever lines they stand in.
+pub(crate) fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Writes a file of a test, over what is there.

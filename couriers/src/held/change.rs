@@ -86,6 +86,8 @@ pub struct HeldColumn {
     pub version: ShownVersion,
     /// The table that it refers to.
     pub references: Option<String>,
+    /// The record that it refers to.
+    pub target: Option<RecordName>,
     /// What this node has there; none if it does not have the record or the column.
     pub here: Option<ShownValue>,
 }
@@ -194,6 +196,8 @@ pub(super) fn detail(
         }
         _ => None,
     };
+    let names_of_records = look_up(store, std::iter::once((loaded.uid, &loaded.description, &loaded.record)))?;
+    let target = |value: &Value, table: Option<&str>| Some(names_of_records.of(table?, value.target()?));
     let mut detail = HeldDetail {
         change: loaded.change.clone(),
         whole: false,
@@ -212,6 +216,7 @@ pub(super) fn detail(
                     value: ShownValue::from(&column.value),
                     version: ShownVersion::of(column.version, names),
                     references: described.references.clone(),
+                    target: target(&column.value, described.references.as_deref()),
                     here: here(&described.name),
                 });
             }
@@ -298,8 +303,6 @@ fn look_up<'a>(
 }
 
 fn decode(bytes: &[u8]) -> Result<(TableDescription, RecordChange), StoreError> {
-    decode_change(bytes).map_err(|error| StoreError::Damaged {
-        what: "a held change".to_owned(),
-        reason: error.to_string(),
-    })
+    decode_change(bytes)
+        .map_err(|error| StoreError::Damaged { what: "a held change".to_owned(), reason: error.to_string() })
 }

@@ -63,9 +63,7 @@ pub fn retry(node: &mut Node, id: Option<&str>) -> Result<RetryDone, NodeError> 
     let Tally { records, conflicts, .. } = node.importer()?.retry_held()?;
     let after = load(node)?;
     let is_in = |held: &Loaded, all: &[Loaded]| all.iter().any(|other| is(other, held.link, &held.table, held.uid));
-    let is_chosen = |held: &&Loaded| {
-        chosen.as_ref().is_none_or(|(link, table, uid)| is(held, *link, table, *uid))
-    };
+    let is_chosen = |held: &&Loaded| chosen.as_ref().is_none_or(|(link, table, uid)| is(held, *link, table, *uid));
     let applied = before.changes.iter().filter(|held| !is_in(held, &after.changes));
     let still_held = after.changes.iter().filter(is_chosen);
     Ok(RetryDone {

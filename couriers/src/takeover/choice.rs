@@ -68,7 +68,8 @@ fn laid_over(
     schema: &Schema,
     here: &Tracking,
 ) -> Result<TableConfig, String> {
-    let identity: Identity = theirs.identity.parse().map_err(|error| format!("this version cannot read it: {error}"))?;
+    let identity: Identity =
+        theirs.identity.parse().map_err(|error| format!("this version cannot read it: {error}"))?;
     let direction: Direction =
         theirs.direction.parse().map_err(|error| format!("this version cannot read it: {error}"))?;
     let tracked = here.by_name(&theirs.name);
@@ -88,7 +89,8 @@ fn laid_over(
     let declared = schema.table(&theirs.name).map(|table| table.foreign_keys.as_slice()).unwrap_or_default();
     for (column, target) in &theirs.references {
         let is_there = schema.table(&theirs.name).is_some_and(|table| table.column(column).is_some());
-        let is_declared = declared.iter().any(|key| key.columns.contains(column) && (tracked.is_none() || key.table == *target));
+        let is_declared =
+            declared.iter().any(|key| key.columns.contains(column) && (tracked.is_none() || key.table == *target));
         let is_known = resolved.get(column) == Some(target);
         if is_there && !is_known && !is_declared && !config.exclude.contains(column) {
             let rule = if target == "model,id" { ReferenceRule::ModelId } else { ReferenceRule::Table(target.clone()) };
@@ -115,7 +117,9 @@ fn make_it_fit(
         let Err(error) = Tracking::resolve(all, schema, known) else { return Ok(()) };
         let Some(table) = table_of(&error, all, own) else { return Err(error.into()) };
         let settled = match (&error, all.get_mut(&table)) {
-            (TrackingError::UntrackedTarget { column, .. }, Some(config)) => keep_at_home(config, column, schema, &table),
+            (TrackingError::UntrackedTarget { column, .. }, Some(config)) => {
+                keep_at_home(config, column, schema, &table)
+            }
             (TrackingError::ColumnSetting { column, setting: "local_unique", .. }, Some(config)) => {
                 let before = config.local_unique.len();
                 config.local_unique.retain(|name| name != column);
@@ -138,8 +142,9 @@ fn make_it_fit(
 
 fn keep_at_home(config: &mut TableConfig, column: &str, schema: &Schema, table: &str) -> bool {
     let table = schema.table(table);
-    let may = table.and_then(|table| table.column(column)).is_some_and(|found| !found.not_null || found.default.is_some())
-        && table.is_some_and(|table| !table.primary_key.iter().any(|part| part == column));
+    let may =
+        table.and_then(|table| table.column(column)).is_some_and(|found| !found.not_null || found.default.is_some())
+            && table.is_some_and(|table| !table.primary_key.iter().any(|part| part == column));
     if !may || config.exclude.iter().any(|name| name == column) {
         return false;
     }

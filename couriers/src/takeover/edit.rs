@@ -19,7 +19,12 @@ pub(super) fn apply(text: &str, chosen: &Chosen, central: &str, path: &Path) -> 
     for (name, config) in &chosen.tables {
         let section = tables.get_mut(name).and_then(Item::as_table_like_mut).ok_or_else(no_table)?;
         for change in chosen.changed.iter().filter(|change| change.table == *name) {
-            take_over(section, change.setting, config, &format!("as {central} has it; it was {}", quoted(&change.from)));
+            take_over(
+                section,
+                change.setting,
+                config,
+                &format!("as {central} has it; it was {}", quoted(&change.from)),
+            );
         }
     }
     for (name, config) in &chosen.added {
@@ -137,13 +142,22 @@ mod tests {
 
     fn card(name: &str, identity: &str, direction: &str, references: &[(&str, &str)]) -> CardTable {
         let references = references.iter().map(|(column, target)| ((*column).to_owned(), (*target).to_owned()));
-        CardTable { name: name.into(), identity: identity.into(), direction: direction.into(), references: references.collect() }
+        CardTable {
+            name: name.into(),
+            identity: identity.into(),
+            direction: direction.into(),
+            references: references.collect(),
+        }
     }
 
     fn schema() -> Schema {
         let tables = vec![
             table("patient", &["id", "ref", "village_id"], &[]),
-            table("visit's", &["id", "patient_id!", "clerk_id", "origin"], &[("patient_id", "patient"), ("clerk_id", "clerk")]),
+            table(
+                "visit's",
+                &["id", "patient_id!", "clerk_id", "origin"],
+                &[("patient_id", "patient"), ("clerk_id", "clerk")],
+            ),
             table("village", &["id", "code"], &[]),
             table("clerk", &["id", "name"], &[]),
             table("mine", &["id", "x"], &[]),
@@ -181,7 +195,12 @@ identity = \"assigned\"
             card("gone", "assigned", "both", &[]),
             card("patient", "natural(ref)", "up", &[("village_id", "village")]),
             card("village", "natural(code)", "match", &[]),
-            card("visit's", "assigned", "both", &[("origin", "model,id"), ("patient_id", "patient"), ("absent", "village")]),
+            card(
+                "visit's",
+                "assigned",
+                "both",
+                &[("origin", "model,id"), ("patient_id", "patient"), ("absent", "village")],
+            ),
         ];
         let (chosen, text) = taken(TEXT, &cards);
         assert!(text.contains("# who\n") && text.contains("# a patient\n") && text.contains("# why so\n"), "{text}");
@@ -199,7 +218,8 @@ identity = \"assigned\"
         assert_eq!(read["village"].direction.to_string(), "match");
         let visit = &read["visit's"];
         assert_eq!(visit.exclude, ["clerk_id"], "it refers to a table that nobody keeps in step");
-        let rules: BTreeMap<_, _> = visit.references.iter().map(|(name, rule)| (name.as_str(), rule.to_string())).collect();
+        let rules: BTreeMap<_, _> =
+            visit.references.iter().map(|(name, rule)| (name.as_str(), rule.to_string())).collect();
         assert_eq!(rules, [("origin", "model,id".to_owned())].into(), "what is declared need not be written");
     }
 
@@ -221,7 +241,8 @@ identity = \"assigned\"
         ];
         let (chosen, text) = taken(TEXT, &cards);
         assert_eq!(text, TEXT);
-        let refused: Vec<_> = chosen.refused.iter().map(|refused| (refused.table.as_str(), refused.reason.as_str())).collect();
+        let refused: Vec<_> =
+            chosen.refused.iter().map(|refused| (refused.table.as_str(), refused.reason.as_str())).collect();
         assert_eq!(refused[0].0, "village");
         assert!(refused[0].1.starts_with("this version cannot read it: `serial(id)`"), "{refused:?}");
         assert!(refused.iter().any(|(table, why)| *table == "patient" && why.contains("national_id")), "{refused:?}");
@@ -232,7 +253,13 @@ identity = \"assigned\"
     fn references_in_a_section_of_their_own_stay_there() {
         let text = format!("{TEXT}\n[tables.patient.references]\nref = \"mine\" # old\n");
         let text = text.replace("local_unique = [\"ref\"]\n", "");
-        let (_, text) = taken(&text, &[card("patient", "assigned", "both", &[("village_id", "village")]), card("village", "assigned", "both", &[])]);
+        let (_, text) = taken(
+            &text,
+            &[
+                card("patient", "assigned", "both", &[("village_id", "village")]),
+                card("village", "assigned", "both", &[]),
+            ],
+        );
         assert!(text.contains("[tables.patient.references]\nvillage_id = \"village\"\n"), "{text}");
         assert!(!tables(&text)["patient"].references.contains_key("ref"));
     }

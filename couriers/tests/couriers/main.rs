@@ -4,6 +4,7 @@
 
 mod bad_bundles;
 mod cards;
+mod held;
 mod nodes;
 mod rounds;
 mod tables;

@@ -100,13 +100,13 @@ fn a_node_works_only_after_setup_and_again_after_a_change() {
     assert!(matches!(Node::open(&clinic.folder), Err(NodeError::Store(StoreError::NotSetUp))));
     let plan = plan_setup(&mut Node::open_for_setup(&clinic.folder).unwrap()).unwrap();
     assert!(!plan.is_current && plan.tables.iter().all(|table| table.is_new));
-    assert_eq!((plan.tables[0].rows, plan.tables[1].rows, plan.triggers.len()), (1, 0, 6));
+    assert_eq!((plan.tables[0].rows, plan.tables[1].rows, plan.triggers.len()), (1, 0, 8));
     assert_eq!(plan.tables[1].references, [("patient_id".to_owned(), "patient".to_owned())]);
     assert!(clinic.texts("SELECT name FROM sqlite_schema WHERE type = 'trigger'").is_empty(), "only a plan");
     let mut seen = Vec::new();
     let mut progress = |table: &str, rows| seen.push((table.to_owned(), rows));
     let done = setup(&mut Node::open_for_setup(&clinic.folder).unwrap(), &mut progress).unwrap();
-    assert_eq!((done.tables[0].rows, done.triggers.len()), (1, 6));
+    assert_eq!((done.tables[0].rows, done.triggers.len()), (1, 8));
     assert!(seen.contains(&("patient".to_owned(), 1)));
     let plan = plan_setup(&mut clinic.open()).unwrap();
     assert!(plan.is_current && plan.triggers.is_empty() && plan.tables[0].rows == 0, "{plan:?}");
@@ -144,7 +144,7 @@ fn a_table_that_is_not_named_any_more_is_forgotten() {
     let mut node = Node::open_for_setup(&clinic.folder).unwrap();
     assert_eq!(plan_setup(&mut node).unwrap().forget, ["visit"]);
     assert_eq!(setup(&mut node, &mut |_, _| ()).unwrap().forgotten, ["visit"]);
-    assert_eq!(clinic.texts("SELECT name FROM sqlite_schema WHERE type = 'trigger'").len(), 3);
+    assert_eq!(clinic.texts("SELECT name FROM sqlite_schema WHERE type = 'trigger'").len(), 5);
 }
 
 #[test]

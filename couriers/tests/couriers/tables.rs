@@ -49,9 +49,13 @@ fn another_identity_takes_the_rows_in_anew() {
     assert_eq!(uids(&clinic), ["11111111111141118111111111111111"]);
     write(&clinic, OLD, NEW);
     let error = Node::open(&clinic.folder).unwrap_err().to_string();
-    assert!(error.contains("`patient` (its identity was `uuid(uuid)` and is `natural(name)`) and one other"), "{error}");
+    assert!(
+        error.contains("`patient` (its identity was `uuid(uuid)` and is `natural(name)`) and one other"),
+        "{error}"
+    );
     let plan = plan_setup(&mut open(&clinic)).unwrap();
-    let anew: Vec<_> = plan.changes.iter().map(|change| (change.table.as_str(), change.taken_in_anew.is_some())).collect();
+    let anew: Vec<_> =
+        plan.changes.iter().map(|change| (change.table.as_str(), change.taken_in_anew.is_some())).collect();
     assert_eq!(anew, [("patient", true), ("visit", true)]);
     let rows: Vec<_> = plan.tables.iter().map(|table| (table.table.as_str(), table.rows)).collect();
     assert_eq!(rows, [("patient", 1), ("visit", 1)]);
@@ -60,7 +64,9 @@ fn another_identity_takes_the_rows_in_anew() {
     assert_eq!(done.tables.iter().map(|table| table.rows).sum::<u64>(), 2);
     assert_ne!(uids(&clinic), ["11111111111141118111111111111111"]);
     drop(clinic.open());
-    clinic.application("UPDATE patient SET name = 'Anne'; INSERT INTO visit (patient_id, note) SELECT id, 'second' FROM patient");
+    clinic.application(
+        "UPDATE patient SET name = 'Anne'; INSERT INTO visit (patient_id, note) SELECT id, 'second' FROM patient",
+    );
     assert_eq!(set_up(&clinic).changes, [], "and the triggers note what the application does");
     assert_eq!(saddlebag_couriers::status::status(&mut clinic.open()).unwrap().waiting, 3);
 }
@@ -161,13 +167,20 @@ fn a_satellite_takes_over_what_its_central_has_chosen() {
     assert_eq!(error, "what ministry has chosen for the tables changed since `saddlebag setup` was last run");
 
     let told = takeover::pending(&mut open(&clinic)).unwrap().unwrap();
-    assert_eq!((told.added.as_slice(), told.lacking.as_slice()), (&["village".to_owned()][..], &["fund".to_owned()][..]));
+    assert_eq!(
+        (told.added.as_slice(), told.lacking.as_slice()),
+        (&["village".to_owned()][..], &["fund".to_owned()][..])
+    );
     let plan = plan_setup(&mut open(&clinic)).unwrap();
     assert_eq!((plan.is_current, plan.takeover.as_ref()), (false, Some(&told)));
     assert!(config(&clinic).contains(OLD), "only a plan");
     let done = set_up(&clinic);
     assert_eq!(done.takeover, Some(told));
-    assert_eq!(done.tables.iter().map(|table| table.rows).sum::<u64>(), 3, "patient and visit anew, village for the first time");
+    assert_eq!(
+        done.tables.iter().map(|table| table.rows).sum::<u64>(),
+        3,
+        "patient and visit anew, village for the first time"
+    );
     assert!(config(&clinic).contains("identity = \"natural(name)\"  # as ministry has it; it was \"uuid(uuid)\""));
     assert!(config(&clinic).contains("[tables.village]\nidentity = \"natural(code)\"\ndirection = \"down\"\n"));
     assert_ne!(uids(&clinic), before);

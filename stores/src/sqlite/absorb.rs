@@ -85,7 +85,7 @@ pub(super) fn absorb(
     absorb.deletions_last(&tracking.tables)?;
     for (number, key) in std::mem::take(&mut absorb.unhashed) {
         if let Some(table) = tracking.by_number(number) {
-            absorb.hash_again(table, &key)?;
+            states::hash_again(absorb.store, table, &key)?;
         }
     }
     Ok(absorb.absorbed)
@@ -316,9 +316,8 @@ impl Absorb<'_> {
     /// written under our eyes.
     fn first_sight(&mut self, table: &TrackedTable, moving: Moving, values: &[Value]) -> Result<(), StoreError> {
         let Moving { edited, stored } = moving;
-        let says_something = |id: &u16| {
-            table.index_of_id(*id).is_some_and(|index| !table.columns[index].is_default(&values[index]))
-        };
+        let says_something =
+            |id: &u16| table.index_of_id(*id).is_some_and(|index| !table.columns[index].is_default(&values[index]));
         let columns: Vec<u16> = edited.changed.unwrap_or_default().into_iter().filter(says_something).collect();
         let hash = table.row_hash(stored.uid, values);
         let mut state = stored.state.clone();
@@ -339,13 +338,6 @@ impl Absorb<'_> {
         }
         let values = self.translate(table, stored.uid, &old)?;
         self.bury(table, Leaving { gone: Gone { origin: key, old, changed, at }, stored, values })
-    }
-
-    fn hash_again(&mut self, table: &TrackedTable, key: &Key) -> Result<(), StoreError> {
-        let Some(mut stored) = states::at_key(self.store, table, key)? else { return Ok(()) };
-        let Some(values) = read_row(self.store, table, key, Some(stored.uid))? else { return Ok(()) };
-        stored.hash = table.row_hash(stored.uid, &values);
-        states::save(self.store, table, key, &stored)
     }
 }
 

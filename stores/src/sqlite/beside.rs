@@ -162,12 +162,7 @@ pub(super) fn forget_all(connection: &Connection, table: u32, uid: Uid) -> Resul
 }
 
 /// Lets go of values whose columns the application has changed since.
-pub(super) fn forget_changed(
-    store: &SqliteStore,
-    table: &TrackedTable,
-    uid: Uid,
-    key: &Key,
-) -> Result<(), StoreError> {
+pub(super) fn forget_changed(store: &SqliteStore, table: &TrackedTable, uid: Uid, key: &Key) -> Result<(), StoreError> {
     let mut changed = Vec::new();
     for beside in of(&store.connection, table.number, uid)? {
         let column = table.index_of_id(beside.column).map(|index| &table.columns[index]);

@@ -194,12 +194,10 @@ mod tests {
             let found = evidence(&database, &question).unwrap();
             (found.values, found.fitting, found.is_clear())
         };
-        assert_eq!(["good", "bad", "text", "none"].map(asked), [
-            (2, 2, true),
-            (3, 2, false),
-            (2, 2, true),
-            (0, 0, false)
-        ]);
+        assert_eq!(
+            ["good", "bad", "text", "none"].map(asked),
+            [(2, 2, true), (3, 2, false), (2, 2, true), (0, 0, false)]
+        );
     }
 
     #[test]

@@ -139,11 +139,7 @@ fn key_and_uid(row: &rusqlite::Row<'_>, table: &TrackedTable) -> rusqlite::Resul
 }
 
 /// The record whose row has this key.
-pub(super) fn uid_at_key(
-    store: &mut SqliteStore,
-    table: &TrackedTable,
-    key: &Key,
-) -> Result<Option<Uid>, StoreError> {
+pub(super) fn uid_at_key(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -> Result<Option<Uid>, StoreError> {
     let stored = row_states::at_key(store, table, key)?;
     Ok(stored.filter(|stored| !stored.home).map(|stored| stored.uid))
 }

@@ -121,7 +121,9 @@ pub(super) fn local_form(
     value: &Value,
 ) -> Result<Option<Value>, StoreError> {
     let key_of = |target: Option<&TrackedTable>, uid: &Uid| match target {
-        Some(target) => Ok(row_states::keys(store, target, &[*uid])?.remove(uid).and_then(|key| key.0.first().cloned())),
+        Some(target) => {
+            Ok(row_states::keys(store, target, &[*uid])?.remove(uid).and_then(|key| key.0.first().cloned()))
+        }
         None => Ok(None),
     };
     Ok(match value {

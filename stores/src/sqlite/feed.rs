@@ -5,7 +5,9 @@
 use std::ops::ControlFlow;
 
 use rusqlite::Connection;
-use saddlebag_formats::Seq;
+use rusqlite::functions::{Context, FunctionFlags};
+use saddlebag_formats::row_state_bytes::decode_row_state;
+use saddlebag_formats::{Epoch, NodeId, Seq, Writer};
 
 use super::sql::states;
 use super::{SqliteStore, engine, rows, states as row_states};
@@ -13,7 +15,25 @@ use crate::error::StoreError;
 use crate::record::{Record, Tombstone};
 use crate::tracking::{TrackedTable, Tracking};
 
-/// Live records that have a column in a stretch of the feed, and some that have columns before and after it.
+/// Makes a function for SQL on this connection: whether a row state has a place in a stretch of the feed. So rows that
+/// have not are never read.
+pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    connection.create_scalar_function("saddlebag_has_place", 3, flags, has_place)
+}
+
+fn has_place(context: &Context<'_>) -> rusqlite::Result<bool> {
+    let state = context.get_raw(0).as_blob()?;
+    let (after, upto): (i64, i64) = (context.get(1)?, context.get(2)?);
+    // Who wrote does not matter here.
+    let anybody = Writer { node: NodeId([0; 16]), epoch: Epoch(0) };
+    // What cannot be read is to be found where it is reported.
+    let Ok(state) = decode_row_state(state, &|_| Some(anybody)) else { return Ok(true) };
+    let within = |seq: Seq| after.cast_unsigned() < seq.0 && seq.0 <= upto.cast_unsigned();
+    Ok(within(state.row.seq) || state.columns.iter().any(|(_, column)| within(column.seq)))
+}
+
+/// Live records that have a column in a stretch of the feed.
 pub(super) fn feed(
     store: &mut SqliteStore,
     table: &TrackedTable,
@@ -37,10 +57,19 @@ pub(super) fn each(
     chunk: usize,
     each: &mut dyn FnMut(Vec<Record>) -> Result<ControlFlow<()>, StoreError>,
 ) -> Result<(), StoreError> {
-    let condition = "s.seq > ?1 AND s.first_seq <= ?2 ORDER BY s.seq LIMIT ?3";
-    in_pieces(after, chunk, |record: &Record| record.state.seq(), each, |after, limit| {
-        rows::read(store, table, condition, (after.0.cast_signed(), upto.0.cast_signed(), limit))
-    })
+    // Most records have one place or two, and those are in the index; only of one that has places before and after the
+    // stretch must the state tell whether it has some in between.
+    let condition = "s.seq > ?4 AND s.first_seq <= ?2 \
+                     AND (s.seq <= ?2 OR s.first_seq > ?1 OR saddlebag_has_place(s.state, ?1, ?2)) \
+                     ORDER BY s.seq LIMIT ?3";
+    let (begin, upto) = (after.0.cast_signed(), upto.0.cast_signed());
+    in_pieces(
+        after,
+        chunk,
+        |record: &Record| record.state.seq(),
+        each,
+        |after, limit| rows::read(store, table, condition, (begin, upto, limit, after.0.cast_signed())),
+    )
 }
 
 /// Deleted records of a table in a stretch of the feed, in pieces.
@@ -52,9 +81,13 @@ pub(super) fn each_deleted(
     chunk: usize,
     each: &mut dyn FnMut(Vec<Tombstone>) -> Result<ControlFlow<()>, StoreError>,
 ) -> Result<(), StoreError> {
-    in_pieces(after, chunk, |tombstone: &Tombstone| tombstone.seq, each, |after, limit| {
-        row_states::deleted(store, table, after, upto, limit)
-    })
+    in_pieces(
+        after,
+        chunk,
+        |tombstone: &Tombstone| tombstone.seq,
+        each,
+        |after, limit| row_states::deleted(store, table, after, upto, limit),
+    )
 }
 
 /// Reads so many at a time, each time from where the last ended. What is read must be in the order of its places.
@@ -123,7 +156,32 @@ pub(super) fn length(connection: &Connection, tracking: &Tracking, after: Seq) -
 
 #[cfg(test)]
 mod tests {
+    use saddlebag_formats::row_state_bytes::encode_row_state;
+    use saddlebag_formats::{ColumnState, RowState, TimeMs, Version};
+
     use super::*;
+
+    #[test]
+    fn a_state_tells_in_which_stretches_it_has_a_place() {
+        let connection = Connection::open_in_memory().unwrap();
+        register(&connection).unwrap();
+        let writer = Writer { node: NodeId([1; 16]), epoch: Epoch(1) };
+        let version = Version { time: TimeMs(1), writer };
+        let at = |seq| ColumnState { version, effective: None, seq: Seq(seq), source: None, base: None };
+        let state = RowState { row: at(5), columns: vec![(0, at(9)), (3, at(20))] };
+        let bytes = encode_row_state(&state, &mut |_| 7);
+        let has = |bytes: &[u8], after: i64, upto: i64| {
+            let sql = "SELECT saddlebag_has_place(?1, ?2, ?3)";
+            connection.query_row(sql, (bytes, after, upto), |row| row.get::<_, bool>(0)).unwrap()
+        };
+        for (after, upto) in [(4, 5), (0, 100), (8, 9), (5, 10), (19, 20), (9, 25)] {
+            assert!(has(&bytes, after, upto), "{after} {upto}");
+        }
+        for (after, upto) in [(0, 4), (5, 8), (9, 19), (20, 30)] {
+            assert!(!has(&bytes, after, upto), "{after} {upto}");
+        }
+        assert!(has(&[250], 0, 1), "damage is reported where it is read");
+    }
 
     /// What comes of these places in pieces, and how many pieces there were.
     fn pieces(places: &[u64], chunk: usize, stop_after: usize) -> Result<(Vec<u64>, usize), StoreError> {
@@ -133,10 +191,16 @@ mod tests {
             pieces += 1;
             Ok(if pieces == stop_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         };
-        in_pieces(Seq(3), chunk, |place| Seq(*place), &mut each, |after, limit| {
-            let rest = places.iter().copied().filter(|place| *place > after.0);
-            Ok(rest.take(usize::try_from(limit).unwrap()).collect())
-        })?;
+        in_pieces(
+            Seq(3),
+            chunk,
+            |place| Seq(*place),
+            &mut each,
+            |after, limit| {
+                let rest = places.iter().copied().filter(|place| *place > after.0);
+                Ok(rest.take(usize::try_from(limit).unwrap()).collect())
+            },
+        )?;
         Ok((all, pieces))
     }
 

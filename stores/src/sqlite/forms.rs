@@ -103,7 +103,8 @@ mod tests {
     fn no_conversion_is_missed() {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         let texts = ["1", " 1.0 ", "1e3", "-7", "+5", ".5", "0x10", "abc", "06/05/2024 10:00", "", "9e999", "1_0"];
-        let numbers = [Value::Integer(0), Value::Integer(1 << 60), Value::Real(1.0), Value::Real(0.1), Value::Real(1e300)];
+        let numbers =
+            [Value::Integer(0), Value::Integer(1 << 60), Value::Real(1.0), Value::Real(0.1), Value::Real(1e300)];
         let values: Vec<Value> = texts.iter().map(|text| Value::Text((*text).to_owned())).chain(numbers).collect();
         for declared in ["INTEGER", "TEXT", "BLOB", "REAL", "NUMERIC", "TIMESTAMP", "VARCHAR(3)", "FLOAT", ""] {
             connection.execute_batch(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (x {declared})")).unwrap();

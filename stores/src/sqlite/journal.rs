@@ -118,7 +118,11 @@ pub(super) fn take(
     let rows = statement.query_map([last], |row| entry(row, table)).map_err(failed)?;
     let entries: Vec<Entry> = rows.collect::<rusqlite::Result<_>>().map_err(failed)?;
     let with_state = with_state(connection, table, last)?;
-    connection.prepare_cached(&format!("DELETE FROM {log} WHERE id <= ?1")).map_err(failed)?.execute([last]).map_err(failed)?;
+    connection
+        .prepare_cached(&format!("DELETE FROM {log} WHERE id <= ?1"))
+        .map_err(failed)?
+        .execute([last])
+        .map_err(failed)?;
     Ok((entries, with_state))
 }
 

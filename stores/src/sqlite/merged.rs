@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use rusqlite::params_from_iter;
 use saddlebag_formats::{Uid, Value};
 
-use super::rows::read_row;
 use super::sql::{key_columns, key_join, quote, states as states_table};
 use super::values::{Parameter, key_at};
 use super::{SqliteStore, engine, referrers, states};
@@ -36,7 +35,7 @@ pub(super) fn rename(store: &mut SqliteStore, table: &TrackedTable, from: Uid, i
     states::remove_tombstone(store, table.number, into)?;
     stored.uid = into;
     states::save(store, table, &key, &stored)?;
-    hash_again(store, table, &key)?;
+    states::hash_again(store, table, &key)?;
     let referring = referring_rows(store, table, &key)?;
     rehash(store, &referring)
 }
@@ -130,15 +129,8 @@ fn rehash(store: &mut SqliteStore, rows: &Rows) -> Result<(), StoreError> {
     for (number, keys) in rows {
         let Some(table) = store.tracking.by_number(*number).cloned() else { continue };
         for key in keys {
-            hash_again(store, &table, key)?;
+            states::hash_again(store, &table, key)?;
         }
     }
     Ok(())
-}
-
-fn hash_again(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -> Result<(), StoreError> {
-    let Some(mut stored) = states::at_key(store, table, key)? else { return Ok(()) };
-    let Some(values) = read_row(store, table, key, Some(stored.uid))? else { return Ok(()) };
-    stored.hash = table.row_hash(stored.uid, &values);
-    states::save(store, table, key, &stored)
 }

@@ -41,7 +41,8 @@ fn referring_columns(store: &mut SqliteStore) -> Result<HashMap<u32, Vec<Referri
             let Some(target) = column.reference.and_then(|number| store.tracking.by_number(number)) else { continue };
             let [key] = target.key.as_slice() else { continue };
             let known = referring.entry(target.number).or_default();
-            let is_declared = |entry: &ReferringColumn| entry.table == table.name && entry.columns == [column.name.clone()];
+            let is_declared =
+                |entry: &ReferringColumn| entry.table == table.name && entry.columns == [column.name.clone()];
             if !known.iter().any(is_declared) {
                 let (columns, targets) = (vec![column.name.clone()], vec![key.name.clone()]);
                 known.push(ReferringColumn { table: table.name.clone(), number: Some(table.number), columns, targets });

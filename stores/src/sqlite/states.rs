@@ -8,6 +8,7 @@ use saddlebag_formats::{ColumnState, RowState, Seq, Uid};
 
 use super::sql::{key_columns, marks, state_key_equals, states};
 use super::values::{Parameter, damaged, key_at};
+use super::rows::read_row;
 use super::{SqliteStore, engine, soft};
 use crate::error::StoreError;
 use crate::record::{Key, Record, Tombstone};
@@ -103,6 +104,14 @@ pub(super) fn save(
     Ok(())
 }
 
+/// Hashes a row again, as it stands now.
+pub(super) fn hash_again(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -> Result<(), StoreError> {
+    let Some(mut stored) = at_key(store, table, key)? else { return Ok(()) };
+    let Some(values) = read_row(store, table, key, Some(stored.uid))? else { return Ok(()) };
+    stored.hash = table.row_hash(stored.uid, &values);
+    save(store, table, key, &stored)
+}
+
 /// Writes row states of records whose rows stay as they are.
 pub(super) fn save_all(store: &mut SqliteStore, table: &TrackedTable, records: &[Record]) -> Result<(), StoreError> {
     for record in records {
@@ -190,7 +199,8 @@ pub(super) fn deleted(
 ) -> Result<Vec<Tombstone>, StoreError> {
     let failed = |error| engine("reading deleted records", &error);
     let found: Vec<TombstoneBytes> = {
-        let sql = format!("SELECT {TOMBSTONE} WHERE seq > ?1 AND seq <= ?2 AND table_number = ?3 ORDER BY seq LIMIT ?4");
+        let sql =
+            format!("SELECT {TOMBSTONE} WHERE seq > ?1 AND seq <= ?2 AND table_number = ?3 ORDER BY seq LIMIT ?4");
         let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
         let (after, upto) = (after.0.cast_signed(), upto.0.cast_signed());
         let rows = statement.query_map((after, upto, table.number, limit), tombstone_bytes).map_err(failed)?;

@@ -58,7 +58,8 @@ fn covering(table: &TrackedTable) -> Vec<(String, String)> {
     }
     let (number, name, log) = (table.number, quote(&table.name), journal(table.number));
     let equal = |column: &String| format!("t.{0} = NEW.{0}", quote(column));
-    let in_the_way = |columns: &&Vec<String>| format!("({})", columns.iter().map(equal).collect::<Vec<_>>().join(" AND "));
+    let in_the_way =
+        |columns: &&Vec<String>| format!("({})", columns.iter().map(equal).collect::<Vec<_>>().join(" AND "));
     let met = format!("({})", sets.iter().map(in_the_way).collect::<Vec<_>>().join(" OR "));
     let kept: String = table.present().map(|column| format!(", o{}", column.id)).collect();
     let values: String = table.present().map(|column| format!(", t.{}", quote(&column.name))).collect();

@@ -35,7 +35,9 @@ impl rusqlite::ToSql for Parameter<'_> {
             Value::Text(text) => ValueRef::Text(text.as_bytes()),
             Value::RawText(bytes) => ValueRef::Text(bytes),
             Value::Blob(bytes) => ValueRef::Blob(bytes),
-            Value::Reference(uid) | Value::NamedReference(_, uid) => unreachable!("the reference {uid} was not translated"),
+            Value::Reference(uid) | Value::NamedReference(_, uid) => {
+                unreachable!("the reference {uid} was not translated")
+            }
             Value::Dangling(key) => unreachable!("the dangling reference {key} was not held"),
         }))
     }

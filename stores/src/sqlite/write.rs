@@ -52,8 +52,18 @@ fn write_one(
     states::save(store, table, &key, &stored)?;
     if row.key.is_none() {
         states::remove_tombstone(store, table.number, row.uid)?;
+        if has_unsent_default(table, row) {
+            states::hash_again(store, table, &key)?;
+        }
     }
     Ok(Ok(key))
+}
+
+/// Whether the database gave a new row a value that its sender knows nothing of.
+fn has_unsent_default(table: &TrackedTable, row: &RowWrite) -> bool {
+    let is_written = |index: usize| row.values.iter().any(|(written, _)| *written == index);
+    let mut columns = table.columns.iter().enumerate();
+    columns.any(|(index, column)| column.default.is_some() && column.absent.is_none() && !is_written(index))
 }
 
 /// Keeps beside the record what could not stand in its columns as it came, and lets go of what stood there before.

@@ -53,12 +53,10 @@ pub(crate) struct Observation {
     entered: String,
 }
 
-const FAMILIES: [&str; 12] = [
-    "Okello", "Auma", "Njoroge", "Banda", "Phiri", "Mwale", "Tembo", "Moyo", "Sesay", "Kamara", "Conteh", "Jalloh",
-];
-const GIVEN: [&str; 12] = [
-    "Grace", "Moses", "Esther", "Peter", "Ruth", "James", "Mary", "David", "Aminata", "Ibrahim", "Fatu", "Samuel",
-];
+const FAMILIES: [&str; 12] =
+    ["Okello", "Auma", "Njoroge", "Banda", "Phiri", "Mwale", "Tembo", "Moyo", "Sesay", "Kamara", "Conteh", "Jalloh"];
+const GIVEN: [&str; 12] =
+    ["Grace", "Moses", "Esther", "Peter", "Ruth", "James", "Mary", "David", "Aminata", "Ibrahim", "Fatu", "Samuel"];
 const VILLAGES: [&str; 8] = ["Kapiri", "Chikwawa", "Nsanje", "Bo", "Kenema", "Makeni", "Lamwo", "Kitgum"];
 const NOTES: [&str; 6] =
     ["comes back in a week", "fever since two days", "referred", "refused", "took all tablets", "see the last visit"];
@@ -150,6 +148,7 @@ pub(crate) fn open(path: &Path) -> Connection {
     let connection = Connection::open(path).unwrap();
     connection.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
     connection.pragma_update(None, "foreign_keys", true).unwrap();
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).unwrap();
     connection
 }
 

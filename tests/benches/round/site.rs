@@ -72,7 +72,8 @@ impl World {
         let link = match at {
             Place::Ministry => {
                 let keys = &self.keys[Place::Clinic as usize];
-                let card = Card::satellite("clinic".parse().unwrap(), self.ids[Place::Clinic as usize], keys, TimeMs(0));
+                let card =
+                    Card::satellite("clinic".parse().unwrap(), self.ids[Place::Clinic as usize], keys, TimeMs(0));
                 let card = card.sign(&keys.signing).unwrap();
                 Link::new(self.ids[Place::Clinic as usize], "clinic", PeerRole::Satellite, &card, number)
             }

@@ -19,7 +19,7 @@ pub fn cells(connection: &Connection, tables: &[(String, Vec<String>)]) -> Resul
     let mut cells = Cells::new();
     for (table, without) in tables {
         let mut statement = connection.prepare(&format!("SELECT * FROM \"{table}\""))?;
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let key = columns.iter().position(|column| column == "id").unwrap();
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {

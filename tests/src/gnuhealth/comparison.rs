@@ -66,7 +66,12 @@ pub fn tables() -> Vec<(String, Vec<String>)> {
 /// When a table cannot be read.
 pub fn differences(databases: &[(&str, &Connection)]) -> Result<Vec<String>> {
     let catalogue = Catalogue::read(databases[0].1)?;
-    let mut told: Vec<Table> = SHARED.iter().map(|shared| table(&catalogue, shared)).collect();
+    meaning::differences(databases, &all(&catalogue))
+}
+
+/// What is told: the shared tables, and what they refer to.
+fn all(catalogue: &Catalogue) -> Vec<Table> {
+    let mut told: Vec<Table> = SHARED.iter().map(|shared| table(catalogue, shared)).collect();
     // What they refer to and do not share is the same in every copy.
     let mut fixed: Vec<&str> = told.iter().flat_map(|table| &table.undeclared).map(|(_, to)| to.as_str()).collect();
     fixed.retain(|target| !told.iter().any(|table| table.table == *target));
@@ -74,7 +79,7 @@ pub fn differences(databases: &[(&str, &Connection)]) -> Result<Vec<String>> {
     fixed.dedup();
     let fixed: Vec<Table> = fixed.into_iter().map(Table::fixed).collect();
     told.extend(fixed);
-    meaning::differences(databases, &told)
+    told
 }
 
 fn table(catalogue: &Catalogue, (name, own, counted): &Shared) -> Table {
@@ -130,8 +135,57 @@ mod tests {
         let [hilltop, riverside] = Recording::apart();
         worked(&packed, &paths[0], &[&hilltop, &riverside]);
         worked(&packed, &paths[1], &[&riverside, &hilltop]);
-        let started = std::time::Instant::now();
         assert_eq!(compare(&paths[0], &paths[1]), Vec::<String>::new());
-        eprintln!("compare {:?}", started.elapsed());
+    }
+
+    /// What a sync could do wrong in a table: each must be seen.
+    fn wrongs(connection: &Connection, catalogue: &Catalogue, (table, own, _): &Shared) -> Vec<String> {
+        let columns: Vec<String> = connection
+            .prepare(&format!("SELECT name FROM pragma_table_info('{table}') WHERE name <> 'id'"))
+            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+            .unwrap();
+        let (references, newest) = (catalogue.of(table), format!("id = (SELECT max(id) FROM {table})"));
+        let all = columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
+        let mut wrongs = vec![
+            format!("DELETE FROM {table} WHERE {newest}"),
+            format!("INSERT INTO {table} ({all}) SELECT {all} FROM {table} WHERE {newest}"),
+        ];
+        let plain = columns.iter().find(|column| !references.contains_key(*column) && !own.contains(&column.as_str()));
+        wrongs.extend(plain.map(|column| format!("UPDATE {table} SET \"{column}\" = 'wrong' WHERE {newest}")));
+        let shared = references.into_iter().filter(|(column, _)| !own.contains(&column.as_str()));
+        // Users are referred to in every table: one of the others is enough.
+        let said = shared.filter(|(column, refers)| *refers != Refers::ByModel && !column.ends_with("_uid"));
+        for (column, refers) in said.take(2) {
+            let Refers::To(target) = refers else { continue };
+            let other = format!("SELECT max(id) FROM {target} WHERE id <> {table}.\"{column}\"");
+            let some = format!("SELECT max(id) FROM {table} WHERE ({other}) IS NOT NULL");
+            wrongs.push(format!("UPDATE {table} SET \"{column}\" = ({other}) WHERE id = ({some})"));
+        }
+        wrongs
+    }
+
+    #[test]
+    fn what_is_lost_twice_or_refers_to_another_is_seen() {
+        let Some(packed) = packed("what_is_lost_twice_or_refers_to_another_is_seen") else { return };
+        let folder = temporary_folder();
+        let path = folder.path().join("one.db");
+        worked(&packed, &path, &[&Recording::apart()[0]]);
+        let connection = Connection::open(&path).unwrap();
+        let catalogue = Catalogue::read(&connection).unwrap();
+        let tables = all(&catalogue);
+        let right = meaning::meaning(&connection, &tables).unwrap();
+        let mut seen = 0;
+        for shared in &SHARED {
+            for wrong in wrongs(&connection, &catalogue, shared) {
+                connection.execute_batch("SAVEPOINT wrong").unwrap();
+                let changed = connection.execute(&wrong, []).unwrap();
+                if changed > 0 {
+                    assert_ne!(meaning::meaning(&connection, &tables).unwrap()[shared.0], right[shared.0], "{wrong}");
+                    seen += 1;
+                }
+                connection.execute_batch("ROLLBACK TO wrong; RELEASE wrong").unwrap();
+            }
+        }
+        assert!(seen > 100, "only {seen} wrongs tried");
     }
 }

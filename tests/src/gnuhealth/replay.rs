@@ -161,7 +161,9 @@ impl Replay {
             };
             let Some(value) = values.get_mut(&column) else { continue };
             match (refers, &value) {
-                (Refers::To(table), Value::Integer(id)) => *value = Value::Integer(self.there(transaction, &table, *id)?),
+                (Refers::To(table), Value::Integer(id)) => {
+                    *value = Value::Integer(self.there(transaction, &table, *id)?)
+                }
                 (Refers::AsNamedBy(_), Value::Integer(id)) => {
                     let Some(Value::Text(name)) = named_by else { continue };
                     let table = table_of(name.split(',').next().unwrap_or_default());

@@ -193,3 +193,59 @@ fn one_of_two_records_that_both_stand_at_a_clinic_goes_and_what_refers_to_it_sta
     everywhere(&fleet, "SELECT count(*) FROM child JOIN person p ON p.id = parent", "1");
     same_versions(&mut fleet);
 }
+
+#[test]
+fn references_of_several_columns_and_through_keys_arrive() {
+    let schema = "CREATE TABLE \"Order\" (id INTEGER PRIMARY KEY, \"group\" TEXT);
+        CREATE TABLE line (order_id INTEGER NOT NULL REFERENCES \"Order\" (id), no INTEGER NOT NULL, what TEXT,
+            PRIMARY KEY (order_id, no)) WITHOUT ROWID;
+        CREATE TABLE allotment (id INTEGER PRIMARY KEY, order_id INTEGER, line_no INTEGER, amount INTEGER,
+            FOREIGN KEY (order_id, line_no) REFERENCES line (order_id, no));
+        CREATE TABLE note (line_order INTEGER, line_no INTEGER, text TEXT, PRIMARY KEY (line_order, line_no),
+            FOREIGN KEY (line_order, line_no) REFERENCES line (order_id, no) ON DELETE CASCADE) WITHOUT ROWID;";
+    let tables = "[Order]\nidentity = 'assigned'\n[line]\nidentity = 'natural(order_id, no)'\n\
+                  [allotment]\nidentity = 'assigned'\n[note]\nidentity = 'natural(line_order, line_no)'";
+    let mut fleet = fleet(tables, schema);
+    for (node, who) in [(1, "a"), (2, "b")] {
+        run(
+            &fleet,
+            node,
+            &format!(
+                "INSERT INTO \"Order\" (\"group\") VALUES ('{who}1'), ('{who}2');
+                 INSERT INTO line VALUES (1, 1, '{who}11'), (2, 1, '{who}21'), (2, 2, '{who}22');
+                 INSERT INTO allotment (order_id, line_no, amount) VALUES (2, 2, 5);
+                 INSERT INTO note VALUES (2, 1, '{who}')"
+            ),
+        );
+    }
+    fleet.settle();
+    let lines = "SELECT group_concat(o.\"group\" || ':' || l.what || ':' || a.amount, ' ') FROM allotment a \
+                 JOIN line l ON (l.order_id, l.no) = (a.order_id, a.line_no) JOIN \"Order\" o ON o.id = l.order_id \
+                 ORDER BY l.what";
+    everywhere(&fleet, &format!("SELECT length(({lines}))"), "17");
+    everywhere(&fleet, "SELECT count(*) FROM note n JOIN line l ON l.order_id = n.line_order AND l.no = n.line_no", "2");
+    run(&fleet, 1, "DELETE FROM allotment; DELETE FROM line WHERE what = 'a21'");
+    fleet.settle();
+    everywhere(&fleet, "SELECT group_concat(text) FROM note", "'b'");
+    everywhere(&fleet, "SELECT count(*) FROM line", "5");
+    same_versions(&mut fleet);
+}
+
+#[test]
+fn a_column_that_holds_another_tables_key_by_way_of_a_third_arrives() {
+    let schema = "CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT);
+        CREATE TABLE patient (person_id INTEGER PRIMARY KEY REFERENCES person (id), ward TEXT);
+        CREATE TABLE bed (id INTEGER PRIMARY KEY, patient_id TEXT);
+        CREATE TABLE visit (id INTEGER PRIMARY KEY, patient_id INTEGER REFERENCES patient (person_id), what TEXT);";
+    let tables = "[person]\nidentity = 'assigned'\n[patient]\nidentity = 'natural(person_id)'\n\
+                  [visit]\nidentity = 'assigned'\n[bed]\nidentity = 'assigned'\nreferences = { patient_id = 'patient' }";
+    let mut fleet = fleet(tables, schema);
+    run(&fleet, 2, "INSERT INTO person (name) VALUES ('x'), ('y')");
+    run(&fleet, 1, "INSERT INTO person (name) VALUES ('p'); INSERT INTO patient VALUES (1, 'w');
+        INSERT INTO visit (patient_id, what) VALUES (1, 'v'); INSERT INTO bed (patient_id) VALUES ('1')");
+    fleet.settle();
+    let by_name = "SELECT group_concat(p.name || v.what || typeof(b.patient_id)) FROM visit v \
+                   JOIN person p ON p.id = v.patient_id JOIN bed b ON b.patient_id = p.id";
+    everywhere(&fleet, by_name, "'pvtext'");
+    same_versions(&mut fleet);
+}

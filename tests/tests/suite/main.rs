@@ -3,13 +3,17 @@
 
 mod beside;
 mod at_work;
+mod anything;
 mod capture;
 mod gnuhealth;
 mod identities;
 mod promise_1;
+mod promise_5;
 mod promises;
+mod proposal;
 mod random;
 mod review;
 mod schema;
+mod split;
 mod standard_tools;
 mod synthea;

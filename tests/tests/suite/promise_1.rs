@@ -90,7 +90,10 @@ fn a_value_that_was_seen_is_overwritten_without_a_conflict_and_an_unseen_one_of_
     fleet.settle();
     equal(&mut fleet);
     assert_eq!(fleet.nodes[0].conflicts(), []);
-    assert_eq!(fleet.nodes[1].ask("SELECT name || phone FROM patient WHERE uuid = 'a'"), "'Abena Mensahof hilltop, who saw it'");
+    assert_eq!(
+        fleet.nodes[1].ask("SELECT name || phone FROM patient WHERE uuid = 'a'"),
+        "'Abena Mensahof hilltop, who saw it'"
+    );
 }
 
 /// An older schema at the ministry between two newer ones, and a column that stores another form of what it is given.
@@ -108,7 +111,8 @@ fn a_value_that_cannot_stand_in_its_column_stands_beside_the_record_and_travels_
     fleet.nodes[1].run("INSERT INTO patient (uuid, name, phone, blood) VALUES ('a', 'Abena', '0070', 'A+')");
     fleet.settle();
     assert_eq!(fleet.nodes[0].ask(PHONE), "70", "what its column makes of it");
-    let mut why: Vec<String> = fleet.nodes[0].beside("patient").iter().map(|beside| format!("{:?}", beside.why)).collect();
+    let mut why: Vec<String> =
+        fleet.nodes[0].beside("patient").iter().map(|beside| format!("{:?}", beside.why)).collect();
     why.sort();
     assert_eq!(why, [format!("{:?}", BesideWhy::NoColumn), format!("{:?}", BesideWhy::OtherForm)]);
     let both = "SELECT phone || ' ' || blood FROM patient WHERE uuid = 'a'";

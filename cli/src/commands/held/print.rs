@@ -18,9 +18,14 @@ use crate::table::{self, Lean};
 const SHOWN_MAX: usize = 50;
 
 /// Everything that is held.
-pub(super) fn list(global: &Global, list: &HeldList, console: &mut Console<'_>) -> Result<(), CommandError> {
+pub(super) fn list(
+    global: &Global,
+    list: &HeldList,
+    with_dropped: bool,
+    console: &mut Console<'_>,
+) -> Result<(), CommandError> {
     if list.is_empty() {
-        return console.say("Nothing is held here.");
+        console.say("Nothing is held here.")?;
     }
     if !list.held.is_empty() {
         console.say("Changes of others that wait here:")?;
@@ -40,9 +45,10 @@ pub(super) fn list(global: &Global, list: &HeldList, console: &mut Console<'_>) 
         console.say("Changes of this place that others hold, as they last told:")?;
         elsewhere(&list.elsewhere, console)?;
     }
-    match list.dropped.as_deref() {
-        None | Some([]) => Ok(()),
-        Some(all) => {
+    match list.dropped.as_slice() {
+        _ if !with_dropped => Ok(()),
+        [] => console.say("Nothing was let go here."),
+        all => {
             console.say("Changes that were let go:")?;
             dropped(all, console)
         }
@@ -58,11 +64,7 @@ pub(in crate::commands) fn kind(kind: HeldKind) -> &'static str {
 }
 
 /// A table of which each row is followed by a remark.
-fn rows(
-    headings: &[&str],
-    all: &[(Vec<String>, Option<&str>)],
-    console: &mut Console<'_>,
-) -> Result<(), CommandError> {
+fn rows(headings: &[&str], all: &[(Vec<String>, Option<&str>)], console: &mut Console<'_>) -> Result<(), CommandError> {
     let headings: Vec<_> = headings.iter().map(|heading| (*heading, Lean::Left)).collect();
     let cells: Vec<Vec<String>> = all.iter().take(SHOWN_MAX).map(|(cells, _)| cells.clone()).collect();
     let lines = table::lines(&headings, &cells);
@@ -109,11 +111,7 @@ fn beside(all: &[BesideValue], console: &mut Console<'_>) -> Result<(), CommandE
         let (table, record) = (beside.record.table.clone(), beside.record.words());
         (vec![table, record, beside.column.clone(), beside.value.to_string(), shown], Some(why(beside.why)))
     };
-    rows(
-        &["table", "record", "column", "true value", "stands here"],
-        &all.iter().map(row).collect::<Vec<_>>(),
-        console,
-    )
+    rows(&["table", "record", "column", "true value", "stands here"], &all.iter().map(row).collect::<Vec<_>>(), console)
 }
 
 fn why(why: BesideReason) -> &'static str {
@@ -184,8 +182,11 @@ fn change(detail: &HeldDetail, console: &mut Console<'_>) -> Result<(), CommandE
 }
 
 fn column_words(column: &HeldColumn, console: &mut Console<'_>) -> Result<(), CommandError> {
-    let target = column.references.as_ref().map(|table| format!(" of {table}")).unwrap_or_default();
-    console.say_indented("  ", &format!("{}: {}{target}", column.column, column.value))?;
+    let value = match &column.target {
+        Some(record) => format!("{} {}", record.table, record.words()),
+        None => column.value.to_string(),
+    };
+    console.say_indented("  ", &format!("{}: {value}", column.column))?;
     let here = match &column.here {
         Some(here) if *here == column.value => "; the same here".to_owned(),
         Some(here) => format!("; here: {here}"),

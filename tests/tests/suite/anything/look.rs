@@ -74,6 +74,11 @@ impl Keys {
         self.home.insert((table, plain(key)));
     }
 
+    /// The row that a key has meant.
+    pub(crate) fn tag(&self, table: usize, key: &str) -> Option<&String> {
+        self.tags.get(&(table, key.to_owned()))
+    }
+
     fn meant(&self, table: usize, key: &str) -> String {
         let spot = (table, key.to_owned());
         match self.tags.get(&spot).filter(|_| !self.home.contains(&spot)) {
@@ -116,6 +121,19 @@ pub(crate) fn meaning(spec: &Spec, keys: &Keys, table: usize, column: usize, val
         }
         (Role::Model, Sql::Text(text)) => model(spec, keys, text),
         (_, value) => typed(value),
+    }
+}
+
+/// The table and the key that a reference without a constraint holds.
+pub(crate) fn soft_key(spec: &Spec, table: usize, column: usize, value: &Sql) -> Option<(usize, String)> {
+    match (&spec.tables[table].columns[column].role, value) {
+        (_, Sql::Null) => None,
+        (Role::Refers(reference), value) if reference.style != Style::Declared => Some((reference.to, plain(value))),
+        (Role::Model, Sql::Text(text)) => {
+            let (model, key) = text.rsplit_once(',')?;
+            Some((spec.tables.iter().position(|table| table.model() == model)?, key.to_owned()))
+        }
+        _ => None,
     }
 }
 

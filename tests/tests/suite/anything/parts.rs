@@ -19,8 +19,7 @@ impl<'a> Parts<'a> {
         let mut parts = Self { random, spec: Spec::default(), reserved: RESERVED.to_vec() };
         parts.spec.cascades_updates = parts.one_in(3);
         let person = parts.person();
-        type Part = fn(&mut Parts<'_>, usize);
-        let all: [Part; 14] = [
+        let all: [fn(&mut Self, usize); 14] = [
             Parts::patient,
             Parts::staff,
             Parts::stay,
@@ -37,7 +36,7 @@ impl<'a> Parts<'a> {
             Parts::ways,
         ];
         let wanted = 2 + parts.random.below(4);
-        let mut left: Vec<Part> = all.to_vec();
+        let mut left = all.to_vec();
         for _ in 0..wanted {
             let part = left.swap_remove(parts.random.below(left.len()));
             part(&mut parts, person);
@@ -280,7 +279,7 @@ impl<'a> Parts<'a> {
         let tag = self.tag();
         let mut table =
             self.table("known", Key::Rowid { autoincrement: true }, Identity::Natural(vec![0]), vec![tag]);
-        table.direction = "match";
+        (table.direction, table.unique_identity) = ("match", true);
         self.spec.tables.push(table);
         let known = self.spec.tables.len() - 1;
         let (tag, key) = (self.tag(), self.key());
@@ -348,7 +347,11 @@ impl<'a> Parts<'a> {
 
     /// Tables that travel one way, and references to them.
     fn ways(&mut self, person: usize) {
-        let (tag, key, of) = (self.tag(), self.key(), self.refers("of", person, false));
+        // What the database does to a row where it only arrives stays there: no actions.
+        let (tag, key, mut of) = (self.tag(), self.key(), self.refers("of", person, false));
+        if let Role::Refers(reference) = &mut of.role {
+            reference.on_delete = "";
+        }
         let mut table = self.table("report", key, Identity::Assigned, vec![tag, of]);
         table.direction = "up";
         let report = self.add(table);

@@ -6,6 +6,10 @@ use saddlebag_tests::fleet::TestEntropy;
 
 use super::schema::{Identity, Role, Spec, quote};
 
+fn is_reference(role: &Role) -> bool {
+    matches!(role, Role::Refers(_))
+}
+
 /// SQL that makes a node's first rows. Some records are known to all places, some to one.
 pub(crate) fn rows(spec: &Spec, node: usize, random: &mut TestEntropy) -> String {
     let mut sql = String::new();
@@ -22,7 +26,9 @@ pub(crate) fn rows(spec: &Spec, node: usize, random: &mut TestEntropy) -> String
         for at in 1..=4_i64 {
             let is_shared = match &table.identity {
                 Identity::Copied => at <= 2,
-                Identity::Uuid(_) | Identity::Natural(_) | Identity::Named => at <= 2,
+                // Where a part of the identity is null, each place has a record of its own.
+                Identity::Natural(columns) => at <= 2 && columns.iter().all(|at| !is_reference(&table.columns[*at].role)),
+                Identity::Uuid(_) | Identity::Named => at <= 2,
                 Identity::Assigned => false,
             };
             // One in two places has something of its own besides.

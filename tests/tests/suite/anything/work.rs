@@ -24,7 +24,7 @@ impl World {
         if !self.may_write(node, table) {
             return;
         }
-        match self.random.below(30) {
+        match self.random.below(34) {
             0..=8 => self.insert(node, table),
             9..=15 => self.edit(node, table),
             16 => self.idle(node, table),
@@ -37,7 +37,8 @@ impl World {
             24 | 25 => self.exchange(node, table),
             26 => self.use_again(node, table),
             27 => self.insert_again(node, table),
-            28 => self.edit_counter(node, table),
+            28..=31 => self.edit_counter(),
+            32 => self.exchange_scarce(node),
             _ => self.appear(),
         }
         for node in &self.fleet.nodes {
@@ -214,6 +215,12 @@ impl World {
         (sql, std::iter::once(value).chain(row.key.iter().cloned()).collect())
     }
 
+    /// Writes one column of one row.
+    pub(crate) fn set(&mut self, node: usize, table: usize, row: &Row, column: usize, value: Sql, what: &str) -> bool {
+        let update = self.update("UPDATE", table, row, column, value);
+        self.act(node, what, &[update])
+    }
+
     fn deletion(&self, table: usize, row: &Row) -> Statement {
         let of = &self.spec.tables[table];
         (format!("DELETE FROM {} WHERE {}", quote(&of.name), of.key_condition(1)), row.key.clone())
@@ -245,10 +252,10 @@ impl World {
         self.edit_column(node, table, &row, column);
     }
 
-    fn edit_column(&mut self, node: usize, table: usize, row: &Row, column: usize) {
+    fn edit_column(&mut self, node: usize, table: usize, row: &Row, column: usize) -> bool {
         let of = &self.spec.tables[table].columns[column];
         if matches!(of.role, Role::Tag | Role::Generated { .. } | Role::Uuid) || of.lacking == Some(node) {
-            return;
+            return false;
         }
         let what = match &of.role {
             Role::Name { .. } | Role::Number => "identity corrected",
@@ -256,9 +263,8 @@ impl World {
             Role::Excluded => "excluded column edited",
             _ => "edit",
         };
-        let Some(value) = self.value(node, table, column) else { return };
-        let update = self.update("UPDATE", table, row, column, value);
-        self.act(node, what, &[update]);
+        let Some(value) = self.value(node, table, column) else { return false };
+        self.set(node, table, row, column, value, what)
     }
 
     fn idle(&mut self, node: usize, table: usize) {
@@ -406,23 +412,14 @@ impl World {
             (2, _) => "identities exchanged",
             _ => "values passed around",
         };
-        let away = self.update("UPDATE", table, &rows[0], column, text("away"));
-        let mut statements = vec![away];
-        for at in 1..rows.len() {
-            let value = rows[at - 1].values[column].clone().unwrap();
-            let moved = if at == 1 { rows[0].values[column].clone().unwrap() } else { value };
-            // Each takes what the one before it had; the last gives its own to the first.
-            statements.push(self.update("UPDATE", table, &rows[at], column, text(format!("away {at}"))));
-            statements.push(self.update("UPDATE", table, &rows[at], column, moved));
+        // Each takes what the one before it had; unique values must be free at each step.
+        let away = |(at, row)| self.update("UPDATE", table, row, column, text(format!("away {at}")));
+        let mut statements: Vec<Statement> = rows.iter().enumerate().map(away).collect();
+        for (at, row) in rows.iter().enumerate() {
+            let before = &rows[(at + rows.len() - 1) % rows.len()];
+            statements.push(self.update("UPDATE", table, row, column, before.values[column].clone().unwrap()));
         }
-        let last = rows.last().unwrap().values[column].clone().unwrap();
-        statements.push(self.update("UPDATE", table, &rows[0], column, last));
-        // In SQLite the values must be free at each step: all away first.
-        let (away, back): (Vec<Statement>, Vec<Statement>) = statements
-            .into_iter()
-            .partition(|(_, parameters)| matches!(&parameters[0], Sql::Text(text) if text.starts_with("away")));
-        let all: Vec<Statement> = away.into_iter().chain(back).collect();
-        self.act(node, what, &all);
+        self.act(node, what, &statements);
     }
 
     /// A key is corrected, and the old one given to a new record.
@@ -476,28 +473,42 @@ impl World {
     }
 
     /// The application edits a shown number, or another column of such a row.
-    fn edit_counter(&mut self, node: usize, table: usize) {
-        let Some((table, column)) = self.counter(table) else { return };
-        let is_shown = |row: &&Row| matches!(&row.values[column], Some(Sql::Text(code)) if code.ends_with(')'));
-        let Some(row) = self.looks[node].tables[table].iter().find(is_shown).cloned() else { return };
+    fn edit_counter(&mut self) {
+        let mut shown = Vec::new();
+        for (node, look) in self.looks.iter().enumerate() {
+            for (table, of) in self.spec.tables.iter().enumerate() {
+                for (column, _) in of.columns.iter().enumerate().filter(|(_, c)| matches!(c.role, Role::Counter { .. })) {
+                    let is_shown = |row: &&Row| matches!(&row.values[column], Some(Sql::Text(code)) if code.ends_with(')'));
+                    shown.extend(look.tables[table].iter().filter(is_shown).map(|row| (node, table, column, row.clone())));
+                }
+            }
+        }
+        if shown.is_empty() {
+            return;
+        }
+        let at = self.random.below(shown.len());
+        let (node, table, column, row) = shown.swap_remove(at);
         if self.one_in(2) {
             let value = text(format!("CODE {}", 5_000 + self.number()));
-            let update = self.update("UPDATE", table, &row, column, value);
-            self.act(node, "shown number edited", &[update]);
+            self.set(node, table, &row, column, value, "shown number edited");
         } else {
             let columns = self.spec.tables[table].columns.len();
             let other = (column + 1 + self.random.below(columns - 1)) % columns;
-            self.edit_column(node, table, &row, other);
-            self.count("another column of a shown number edited");
+            if self.edit_column(node, table, &row, other) {
+                self.count("another column of a shown number edited");
+            }
         }
     }
 
-    fn counter(&self, near: usize) -> Option<(usize, usize)> {
-        let tables = self.spec.tables.len();
-        (0..tables).map(|at| (near + at) % tables).find_map(|table| {
-            let is_counter = |at: &usize| matches!(self.spec.tables[table].columns[*at].role, Role::Counter { .. });
-            Some((table, (0..self.spec.tables[table].columns.len()).find(is_counter)?))
-        })
+    fn exchange_scarce(&mut self, node: usize) {
+        let is_scarce = |at: &usize| self.spec.tables[*at].columns.iter().any(|c| matches!(c.role, Role::Scarce { .. }));
+        let tables: Vec<usize> = (0..self.spec.tables.len()).filter(is_scarce).collect();
+        if !tables.is_empty() {
+            let table = tables[self.random.below(tables.len())];
+            if self.may_write(node, table) {
+                self.exchange(node, table);
+            }
+        }
     }
 
     /// An application that lacked a column is upgraded.

@@ -2,13 +2,12 @@
 //! random bytes in the middle of its work, and each time the application tries an edit, and waits for no lock.
 
 use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::{Connection, ErrorCode};
-use saddlebag_bundler::Exporter;
 use saddlebag_formats::TimeMs;
 use saddlebag_formats::ambient::{Clock, Entropy};
-use saddlebag_importer::{ImportResult, Importer};
-use saddlebag_stores::{Access, Store};
+use saddlebag_importer::ImportResult;
 use saddlebag_tests::fleet::{Fleet, TestClock, TestEntropy};
 
 use super::writers::Log;
@@ -76,33 +75,16 @@ impl Entropy for IntrudingEntropy<'_> {
 
 /// The clinic's bundles, made while the application intrudes.
 fn export(fleet: &mut Fleet, intruder: &Intruder, seed: u64) -> Vec<Vec<u8>> {
-    let node = &mut fleet.nodes[1];
-    let folder = node.database.with_file_name("intruded");
-    let (outbox, high_water) = (folder.join("outbox"), folder.join("high-water"));
-    saddlebag_keys::files::create_private_folders(&outbox).unwrap();
-    node.store.begin(Access::Read).unwrap();
-    let link = node.store.links().unwrap()[0].id;
-    node.store.rollback().unwrap();
-    let mut exporter = Exporter {
-        store: &mut node.store,
-        keys: &node.keys,
-        me: &node.me,
-        outbox: &outbox,
-        high_water: &high_water,
-        records_per_bundle: 100_000,
-        clock: intruder,
-        entropy: &mut IntrudingEntropy(intruder, TestEntropy(seed)),
-    };
-    let exported = exporter.export(link, false).unwrap();
+    let ministry = fleet.nodes[0].me.id;
+    let entropy = &mut IntrudingEntropy(intruder, TestEntropy(seed));
+    let exported = fleet.nodes[1].export_by(ministry, intruder, entropy);
     exported.bundles.iter().map(|bundle| std::fs::read(&bundle.path).unwrap()).collect()
 }
 
 fn import(fleet: &mut Fleet, intruder: &Intruder, bundle: &[u8], seed: u64) {
-    let node = &mut fleet.nodes[1];
     let entropy = &mut IntrudingEntropy(intruder, TestEntropy(seed));
-    let mut importer =
-        Importer { store: &mut node.store, keys: &node.keys, me: &node.me, clock: intruder, entropy };
-    assert_eq!(importer.import(bundle, false).unwrap().result, ImportResult::Applied);
+    let applied = fleet.nodes[1].import_by(bundle, intruder, entropy).unwrap();
+    assert_eq!(applied.result, ImportResult::Applied);
 }
 
 fn intrude(mode: &str, in_between: usize) {
@@ -110,7 +92,8 @@ fn intrude(mode: &str, in_between: usize) {
     let intruder = Intruder::new(&fleet, 1);
     let mut ministry = Log::default();
     for round in 0..12 {
-        let seen = fleet.nodes[0].app.query_row("SELECT phone FROM patient WHERE uuid = 'shared-0'", [], |row| row.get(0));
+        let seen =
+            fleet.nodes[0].app.query_row("SELECT phone FROM patient WHERE uuid = 'shared-0'", [], |row| row.get(0));
         let value = format!("ministry {round}");
         fleet.nodes[0].run(&format!("UPDATE patient SET phone = '{value}' WHERE uuid = 'shared-0'"));
         ministry.phones.push((value, seen.unwrap()));
@@ -130,7 +113,6 @@ fn intrude(mode: &str, in_between: usize) {
     }
     let clinic = Log { phones: intruder.log.take(), ..Log::default() };
     assert!(clinic.phones.len() >= 24 + in_between, "{} edits: the application came in between", clinic.phones.len());
-    // From here on without the intruder, whose bundles lay in a folder of their own.
     fleet.settle();
     nothing_overwritten_unseen(&mut fleet, &[clinic, ministry]);
     assert_eq!(fleet.nodes[0].versions(), fleet.nodes[1].versions());
@@ -144,4 +126,81 @@ fn an_edit_at_the_worst_moment_is_not_overwritten_unseen() {
 #[test]
 fn nor_with_a_rollback_journal() {
     intrude("delete", 0);
+}
+
+/// Waits until saddlebag has the write lock and lets go of it, and edits at that very moment: so, if saddlebag's work
+/// were done in two transactions, in between.
+fn edit_as_the_lock_is_released(app: &Connection, over: &AtomicBool, edit: &str) {
+    let takes_the_lock = || app.execute_batch("BEGIN IMMEDIATE").is_ok();
+    while takes_the_lock() {
+        app.execute_batch("ROLLBACK").unwrap();
+        if over.load(Ordering::SeqCst) {
+            break;
+        }
+    }
+    while !takes_the_lock() {}
+    app.execute_batch(edit).unwrap();
+    // With a rollback journal saddlebag may be reading.
+    while app.execute_batch("COMMIT").is_err() {}
+}
+
+/// Does something of saddlebag's while the application edits as soon as it can.
+fn beside<T>(fleet: &mut Fleet, edit: &str, work: impl FnOnce(&mut Fleet) -> T) -> T {
+    let database = fleet.nodes[1].database.clone();
+    let (over, ready) = (AtomicBool::new(false), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let application = scope.spawn(|| {
+            let app = Connection::open(&database).unwrap();
+            app.busy_timeout(std::time::Duration::ZERO).unwrap();
+            ready.store(true, Ordering::SeqCst);
+            edit_as_the_lock_is_released(&app, &over, edit);
+        });
+        while !ready.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        let done = work(fleet);
+        over.store(true, Ordering::SeqCst);
+        application.join().unwrap();
+        done
+    })
+}
+
+fn set(patients: &str, phone: &str) -> String {
+    format!("UPDATE patient SET phone = '{phone}' WHERE uuid IN ({patients})")
+}
+
+fn right_after_the_lock(mode: &str) {
+    let mut fleet = with_patients(4, mode);
+    let phone = |fleet: &Fleet, node: usize, patient: &str| {
+        fleet.nodes[node].ask(&format!("SELECT phone FROM patient WHERE uuid = '{patient}'"))
+    };
+    for round in 0..20 {
+        // While a bundle is applied: the edit was made upon what stood before or upon what came, and is not lost.
+        fleet.nodes[0].run(&set("'shared-0'", &format!("ministry {round}")));
+        let bundle = fleet.export(0, 1).remove(0);
+        let edit = set("'shared-0'", &format!("clinic {round}"));
+        let _applied = beside(&mut fleet, &edit, |fleet| fleet.nodes[1].import(&bundle).unwrap());
+        assert_eq!(phone(&fleet, 1, "shared-0"), format!("'clinic {round}'"), "nobody has seen it yet");
+        // While a bundle is made: of one transaction, all is in it or nothing.
+        fleet.nodes[1].run(&set("'shared-1'", &format!("alone {round}")));
+        let edit = set("'shared-1', 'shared-2'", &format!("both {round}"));
+        for bundle in beside(&mut fleet, &edit, |fleet| fleet.export(1, 0)) {
+            let _applied = fleet.nodes[0].import(&bundle).unwrap();
+        }
+        let both = format!("'both {round}'");
+        let arrived = ["shared-1", "shared-2"].map(|patient| phone(&fleet, 0, patient) == both);
+        assert_eq!(arrived[0], arrived[1], "half a transaction has arrived");
+        fleet.settle();
+    }
+    assert_eq!(fleet.nodes[0].versions(), fleet.nodes[1].versions());
+}
+
+#[test]
+fn an_edit_right_after_saddlebag_let_go_of_the_lock_is_not_overwritten_nor_sent_by_half() {
+    right_after_the_lock("wal");
+}
+
+#[test]
+fn nor_right_after_it_with_a_rollback_journal() {
+    right_after_the_lock("delete");
 }

@@ -123,7 +123,8 @@ impl Worker<'_> {
     }
 }
 
-const ADD: &str = "INSERT INTO visit (tag, note, patient_id, weight) VALUES (?1, ?2, (SELECT min(id) FROM patient), ?3)";
+const ADD: &str =
+    "INSERT INTO visit (tag, note, patient_id, weight) VALUES (?1, ?2, (SELECT min(id) FROM patient), ?3)";
 const EDIT: &str = "UPDATE visit SET note = ?2 WHERE tag = ?1";
 
 /// Transactions of one row each: added, edited again and again, now and then deleted.

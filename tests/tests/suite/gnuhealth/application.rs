@@ -1,6 +1,8 @@
 //! GNU Health itself works on what the syncs made, at all three places: `./test --applications`.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -31,7 +33,8 @@ impl Application {
         let path = folder.path().display();
         let configuration =
             format!("[database]\nuri = sqlite://\npath = {path}\n[session]\nsuper_pwd =\n[cache]\nclean_timeout = 0\n");
-        std::fs::write(folder.path().join("trytond.conf"), configuration).unwrap();
+        let mut file = File::create(folder.path().join("trytond.conf")).unwrap();
+        file.write_all(configuration.as_bytes()).unwrap();
         for (name, node) in NAMES.iter().zip(&world.fleet.nodes) {
             // Tryton wants every database in one folder, by name.
             std::os::unix::fs::symlink(&node.database, folder.path().join(format!("{name}.sqlite"))).unwrap();
@@ -72,9 +75,8 @@ fn the_application_works_again_on_the_results() {
     let mut add = |more: BTreeMap<String, u64>| {
         more.into_iter().for_each(|(kind, count)| *done.entry(kind).or_default() += count);
     };
-    for place in 0..NAMES.len() {
-        let prefix = format!("{}-", SITES[place]);
-        application.works(place, 1, 0, &["--own-sequences", &prefix]);
+    for (place, site) in SITES.iter().enumerate() {
+        application.works(place, 1, 0, &["--own-sequences", &format!("{site}-")]);
     }
     for clinic in CLINICS {
         add(application.works(clinic, 70 + u32::try_from(clinic).unwrap(), 100, &[]));

@@ -58,7 +58,7 @@ impl Round<'_> {
         for (cell, worked) in &self.worked[ours] {
             let (spot, settled) = (spot(cell), self.settled[ours].get(cell));
             let is_base = base.contains(&spot);
-            if !is_base && !self.done[ours].inserted.contains(&spot) && self.before[ours].get(cell).is_some() {
+            if !is_base && !self.done[ours].inserted.contains(&spot) && self.before[ours].contains_key(cell) {
                 // Made by a clinic in an earlier round: the comparison of all places covers it.
                 continue;
             }
@@ -108,7 +108,8 @@ impl Round<'_> {
     fn assert_nothing_new(&self, ours: usize) {
         let theirs = 1 - ours;
         let mut expected: BTreeMap<&str, usize> = BTreeMap::new();
-        let shared: BTreeSet<&str> = self.base.keys().chain(self.worked[theirs].keys()).map(|(table, ..)| table.as_str()).collect();
+        let shared: BTreeSet<&str> =
+            self.base.keys().chain(self.worked[theirs].keys()).map(|(table, ..)| table.as_str()).collect();
         for (table, _) in self.done[theirs].inserted.iter().filter(|(table, _)| shared.contains(table.as_str())) {
             *expected.entry(table).or_default() += 1;
         }

@@ -50,7 +50,8 @@ fn the_profile_has_all_tables_that_clinic_work_writes_and_that_are_no_noise() {
     // And what was recorded: a sequence and a translation stay at home.
     let recordings = [Recording::apart(), Recording::together()].concat();
     let rows = recordings.iter().flat_map(|recording| &recording.operations).flat_map(|operation| &operation.rows);
-    let written: BTreeSet<String> = rows.filter(|row| row.doing != Doing::Delete).map(|row| row.table.clone()).collect();
+    let written: BTreeSet<String> =
+        rows.filter(|row| row.doing != Doing::Delete).map(|row| row.table.clone()).collect();
     let at_home: Vec<&String> = written.difference(&moved).collect();
     assert_eq!(at_home, ["ir_sequence", "ir_translation"]);
     let compared: BTreeSet<String> = gnuhealth::tables().into_iter().map(|(table, _)| table).collect();
@@ -97,7 +98,10 @@ fn natural_keys_of_the_profile_are_unique_and_whole() {
                     let list: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
                     let whole: Vec<String> = list.iter().map(|column| format!("{column} IS NOT NULL")).collect();
                     let whole = whole.join(" AND ");
-                    number(&format!("SELECT count(*) FROM (SELECT DISTINCT {} FROM {table} WHERE {whole})", list.join(", ")))
+                    number(&format!(
+                        "SELECT count(*) FROM (SELECT DISTINCT {} FROM {table} WHERE {whole})",
+                        list.join(", ")
+                    ))
                 }
                 Identity::Named(query) => {
                     let known = format!("WITH names (id, name) AS ({query}) SELECT count(DISTINCT name) FROM names");

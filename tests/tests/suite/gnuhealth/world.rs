@@ -48,7 +48,8 @@ impl World {
         // What one clinic has to say goes in one bundle, the other's and the ministry's in several.
         fleet.nodes[0].records_per_bundle = 300;
         fleet.nodes[2].records_per_bundle = 90;
-        let replay = |(recording, node): (&Recording, &FleetNode)| Replay::new(recording.clone(), &node.database).unwrap();
+        let replay =
+            |(recording, node): (&Recording, &FleetNode)| Replay::new(recording.clone(), &node.database).unwrap();
         let replays = recordings.iter().zip(&fleet.nodes[1..]).map(replay).collect();
         let catalogue = Catalogue::read(&fleet.nodes[0].app).unwrap();
         if start == Start::Met {
@@ -129,7 +130,10 @@ impl World {
             let (here, there) = (&versions[0], &versions[clinic]);
             let differing = here.iter().filter(|(spot, held)| there.get(*spot) != Some(*held));
             let found: Vec<_> = differing.map(|(spot, held)| (spot, held, there.get(spot))).take(10).collect();
-            assert!(found.is_empty() && here.len() == there.len(), "the ends of a link hold other versions: {found:#?}");
+            assert!(
+                found.is_empty() && here.len() == there.len(),
+                "the ends of a link hold other versions: {found:#?}"
+            );
         }
     }
 

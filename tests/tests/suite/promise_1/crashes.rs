@@ -6,12 +6,10 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use saddlebag_bundler::Exporter;
-use saddlebag_formats::TimeMs;
 use saddlebag_formats::ambient::{Clock, Entropy};
-use saddlebag_importer::Importer;
-use saddlebag_stores::{Access, Store};
+use saddlebag_formats::{NodeId, TimeMs};
 use saddlebag_tests::fleet::{Fleet, FleetNode, TestClock, TestEntropy};
+use saddlebag_tests::tell;
 
 use super::{equal, fleet};
 
@@ -38,7 +36,7 @@ impl Clock for Fate<'_> {
     }
 }
 
-struct FatefulEntropy<'a>(Fate<'a>, &'a mut TestEntropy);
+struct FatefulEntropy<'a>(Fate<'a>, TestEntropy);
 
 impl Entropy for FatefulEntropy<'_> {
     fn fill(&mut self, bytes: &mut [u8]) {
@@ -48,7 +46,11 @@ impl Entropy for FatefulEntropy<'_> {
 }
 
 /// Runs `step` of a node with a program that dies after so many moments; then the program is started again.
-fn dies<T>(node: &mut FleetNode, left: &Cell<usize>, step: impl FnOnce(&mut FleetNode, &Cell<usize>) -> T) -> Option<T> {
+fn dies<T>(
+    node: &mut FleetNode,
+    left: &Cell<usize>,
+    step: impl FnOnce(&mut FleetNode, &Cell<usize>) -> T,
+) -> Option<T> {
     if let Ok(done) = catch_unwind(AssertUnwindSafe(|| step(node, left))) {
         return Some(done);
     }
@@ -56,31 +58,17 @@ fn dies<T>(node: &mut FleetNode, left: &Cell<usize>, step: impl FnOnce(&mut Flee
     None
 }
 
-fn export(node: &mut FleetNode, peer: saddlebag_formats::NodeId, left: &Cell<usize>) -> Vec<Vec<u8>> {
-    let folder = node.database.parent().unwrap().to_owned();
-    node.store.begin(Access::Read).unwrap();
-    let link = node.store.links().unwrap().into_iter().find(|link| link.peer == peer).unwrap().id;
-    node.store.rollback().unwrap();
+fn export(node: &mut FleetNode, peer: NodeId, left: &Cell<usize>) -> Vec<Vec<u8>> {
     let fate = || Fate { left, clock: node.clock.clone() };
-    let mut exporter = Exporter {
-        store: &mut node.store,
-        keys: &node.keys,
-        me: &node.me,
-        outbox: &folder.join("outbox"),
-        high_water: &folder.join("high-water"),
-        records_per_bundle: 3,
-        clock: &fate(),
-        entropy: &mut FatefulEntropy(fate(), &mut node.entropy),
-    };
-    let exported = exporter.export(link, false).unwrap();
+    let (clock, mut entropy) = (fate(), FatefulEntropy(fate(), TestEntropy(node.entropy.next_u64())));
+    let exported = node.export_by(peer, &clock, &mut entropy);
     exported.bundles.iter().map(|bundle| std::fs::read(&bundle.path).unwrap()).collect()
 }
 
 fn import(node: &mut FleetNode, bundle: &[u8], left: &Cell<usize>) {
-    let FleetNode { store, keys, me, clock, entropy, .. } = node;
-    let fate = || Fate { left, clock: clock.clone() };
-    let entropy = &mut FatefulEntropy(fate(), entropy);
-    let _applied = Importer { store, keys, me, clock: &fate(), entropy }.import(bundle, false).unwrap();
+    let fate = || Fate { left, clock: node.clock.clone() };
+    let (clock, mut entropy) = (fate(), FatefulEntropy(fate(), TestEntropy(node.entropy.next_u64())));
+    let _applied = node.import_by(bundle, &clock, &mut entropy).unwrap();
 }
 
 /// One round between the first clinic and the ministry, which ends where the power fails. Says whether it ended so.
@@ -88,7 +76,9 @@ fn round(fleet: &mut Fleet, moments: usize) -> bool {
     let left = Cell::new(moments);
     for (from, to) in [(1, 0), (0, 1)] {
         let peer = fleet.nodes[to].me.id;
-        let Some(bundles) = dies(&mut fleet.nodes[from], &left, |node, left| export(node, peer, left)) else { return true };
+        let Some(bundles) = dies(&mut fleet.nodes[from], &left, |node, left| export(node, peer, left)) else {
+            return true;
+        };
         for bundle in bundles {
             if dies(&mut fleet.nodes[to], &left, |node, left| import(node, &bundle, left)).is_none() {
                 return true;
@@ -103,6 +93,7 @@ fn the_program_dies_between_any_two_steps_of_a_round() {
     let mut moments = 0;
     loop {
         let mut fleet = fleet(40, "");
+        fleet.nodes.iter_mut().for_each(|node| node.records_per_bundle = 3);
         fleet.nodes[1].run(
             "INSERT INTO visit (tag, note, patient_id) SELECT 'v' || id, 'x', id FROM patient;
              INSERT INTO patient (uuid, name) VALUES ('c', 'Chipo'), ('d', 'Dalia');
@@ -132,6 +123,7 @@ fn the_program_dies_between_any_two_steps_of_a_round() {
         }
         moments += 1;
     }
+    tell(&format!("the program died at {moments} moments of a round"));
     assert!(moments > 20, "only {moments} moments");
 }
 

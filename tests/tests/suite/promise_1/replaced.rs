@@ -1,5 +1,9 @@
 //! What `OR REPLACE` takes away without a word, and rows that have one identity.
 
+use saddlebag_stores::ledger::ConflictKind;
+use saddlebag_tests::asking::held_values;
+use saddlebag_tests::fleet::{Fleet, FleetPlan};
+
 use super::{equal, fleet};
 
 #[test]
@@ -50,27 +54,32 @@ fn one_statement_that_replaces_two_records_at_once() {
     }
 }
 
-/// Whoever was replaced at home was edited elsewhere: that edit is not lost.
+/// Whoever was replaced at home was edited elsewhere: both cannot stand, and neither is lost.
 #[test]
-fn a_record_that_was_replaced_here_and_edited_there_is_kept_where_a_person_can_see_it() {
+fn a_record_that_was_replaced_here_and_edited_there_is_held_until_both_can_stand() {
     let mut fleet = fleet(35, "");
     fleet.nodes[1].run("UPDATE patient SET badge = 'seven' WHERE uuid = 'a'");
     fleet.settle();
     fleet.nodes[1].run("INSERT OR REPLACE INTO patient (uuid, name, badge) VALUES ('c', 'Chipo', 'seven')");
     fleet.nodes[2].run("UPDATE patient SET phone = 'edited' WHERE uuid = 'a'");
     fleet.settle();
-    assert_eq!(fleet.nodes[0].ask("SELECT phone FROM patient WHERE uuid = 'a'"), "'edited'");
-    assert_eq!(fleet.nodes[0].conflicts().len() + fleet.nodes[0].held().len() + fleet.nodes[1].held().len(), 2);
+    let held = fleet.nodes[0].held();
+    assert_eq!(held.len(), 1, "{held:?}");
+    assert!(held[0].reason.contains("patient.badge"), "{}", held[0].reason);
+    assert!(held_values(&held[0]).contains(&("phone".to_owned(), "edited".to_owned())));
+    fleet.nodes[1].run("UPDATE patient SET badge = 'eight' WHERE uuid = 'c'");
+    fleet.settle();
+    equal(&mut fleet);
+    let sql = "SELECT group_concat(uuid || coalesce(phone, '') || coalesce(badge, '')) FROM (SELECT * FROM patient ORDER BY uuid)";
+    assert_eq!(fleet.nodes[1].ask(sql), "'aeditedseven,b2,ceight'");
+    let kinds: Vec<_> = fleet.nodes[0].conflicts().iter().map(|conflict| conflict.kind).collect();
+    assert_eq!(kinds, [ConflictKind::Deletion]);
 }
 
 #[test]
 fn a_second_row_of_one_identity_stays_at_home_where_it_can_be_seen() {
-    let plan = saddlebag_tests::fleet::FleetPlan {
-        names: &["ministry", "clinic"],
-        tables: "[code]\nidentity = 'uuid(uuid)'",
-        seed: 36,
-    };
-    let mut fleet = saddlebag_tests::fleet::Fleet::new(&plan, |_, connection| {
+    let plan = FleetPlan { names: &["ministry", "clinic"], tables: "[code]\nidentity = 'uuid(uuid)'", seed: 36 };
+    let mut fleet = Fleet::new(&plan, |_, connection| {
         connection.execute_batch("CREATE TABLE code (id INTEGER PRIMARY KEY, uuid TEXT, text TEXT)").unwrap();
     });
     fleet.nodes[1].run("INSERT INTO code (uuid, text) VALUES ('x', 'first'), ('x', 'second')");

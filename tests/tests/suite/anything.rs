@@ -1,0 +1,115 @@
+//! Three nodes, a schema of any kind put together at random, and everything that SQL lets applications do.
+//!
+//! Bundles are lost, repeated and reordered; then quiet rounds. In the end all nodes must say the same, by SQL of the
+//! test's own, but for what is held, beside a record, in conflict or at home: and each such explanation is checked to
+//! be true. No committed value may be lost, no record come twice, no reference mean another record.
+
+mod account;
+mod evidence;
+mod explain;
+mod look;
+mod parts;
+mod schema;
+mod seeds;
+mod verdict;
+mod work;
+mod world;
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+
+use saddlebag_tests::tell;
+
+use evidence::Evidence;
+use world::World;
+
+/// Cases by default.
+const CASES: u64 = 1_000;
+
+fn run(seed: u64) -> BTreeMap<String, u64> {
+    let mut world = World::new(seed);
+    let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| live(&mut world)));
+    if let Err(panic) = outcome {
+        if std::env::var_os("SADDLEBAG_TRACE").is_some() {
+            (0..schema::NAMES.len()).for_each(|node| tell(&format!("-- {}\n{}", schema::NAMES[node], world.spec.sql(node))));
+            tell(&world.spec.config());
+            tell(&world.log.join("\n"));
+        }
+        std::panic::resume_unwind(panic);
+    }
+    world.counts
+}
+
+fn work(world: &mut World) {
+    let steps = 15 + world.random.below(20);
+    for _ in 0..steps {
+        if world.one_in(3) {
+            world.courier();
+        } else {
+            world.work();
+        }
+    }
+}
+
+fn live(world: &mut World) {
+    work(world);
+    world.settle();
+    if world.one_in(2) {
+        // A second time, on what all places know.
+        work(world);
+        world.settle();
+    }
+    let mut evidence = Evidence::gather(world);
+    explain::check(world, &evidence);
+    verdict::judge(world, &evidence);
+    account::account(world, &evidence);
+    account::conflicts_are_true(world, &evidence);
+    // What stands in the way is corrected, as people would: then it is held no more.
+    for _ in 0..4 {
+        if !explain::correct(world, &evidence) {
+            return;
+        }
+        world.settle();
+        evidence = Evidence::gather(world);
+        explain::check(world, &evidence);
+        verdict::judge(world, &evidence);
+        account::account(world, &evidence);
+    }
+}
+
+/// Some cases on one thread; the counts of all.
+fn some(seeds: impl Iterator<Item = u64>) -> BTreeMap<String, u64> {
+    let mut totals: BTreeMap<String, u64> = BTreeMap::new();
+    for seed in seeds {
+        match std::panic::catch_unwind(|| run(seed)) {
+            Ok(counts) => counts.into_iter().for_each(|(what, count)| *totals.entry(what).or_default() += count),
+            Err(panic) => {
+                tell(&format!("seed {seed} failed; run it alone with SADDLEBAG_SEED={seed} SADDLEBAG_CASES=1"));
+                if std::env::var_os("SADDLEBAG_GO_ON").is_none() {
+                    std::panic::resume_unwind(panic);
+                }
+                *totals.entry("failed".to_owned()).or_default() += 1;
+            }
+        }
+    }
+    totals
+}
+
+#[test]
+fn anything_that_applications_do_ends_equal_everywhere() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let first = number("SADDLEBAG_SEED").unwrap_or(1);
+    let cases = number("SADDLEBAG_CASES").unwrap_or(CASES);
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let all: Vec<BTreeMap<String, u64>> = std::thread::scope(|scope| {
+        let start = |at| scope.spawn(move || some((first + at..first + cases).step_by(threads as usize)));
+        let started: Vec<_> = (0..threads).map(start).collect();
+        started.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    let mut totals: BTreeMap<String, u64> = BTreeMap::new();
+    for (what, count) in all.into_iter().flatten() {
+        *totals.entry(what).or_default() += count;
+    }
+    tell(&format!("{cases} cases from seed {first}: {totals:?}"));
+    assert_eq!(totals.get("failed"), None);
+}
