@@ -4,8 +4,10 @@
 
 use std::ops::ControlFlow;
 
+use saddlebag_formats::limits::RECORD_BYTES_MAX;
 use saddlebag_formats::{
     Action, ColumnChange, ColumnDescription, LinkId, RecordChange, SeenVersions, Seq, TableChanges, TableDescription,
+    Uid,
 };
 use saddlebag_stores::config::Direction;
 use saddlebag_stores::ledger::{Link, PeerRole};
@@ -24,18 +26,32 @@ const FIRST_PIECE: usize = 200;
 /// A record with a column in that stretch is there with all its columns after `after`, those after `upto` too: so a
 /// new record is whole in the first bundle that names it, and whoever has applied a feed up to a position has every
 /// column that changed up to there.
+///
+/// A record that fits no bundle is left out, and given back.
 pub(crate) fn changes(
     store: &mut dyn Store,
     link: &Link,
     (after, upto): (Seq, Seq),
     each: &mut dyn FnMut(TableChanges) -> ControlFlow<()>,
-) -> Result<(), StoreError> {
-    in_pieces(store, link, (after, upto), PIECE, each).map(drop)
+) -> Result<Vec<TooLarge>, StoreError> {
+    let mut too_large = Vec::new();
+    let _flow = in_pieces(store, link, (after, upto), PIECE, each, &mut too_large)?;
+    Ok(too_large)
+}
+
+/// A record that fits no bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TooLarge {
+    /// The number of its table.
+    pub(crate) table: u32,
+    pub(crate) uid: Uid,
+    pub(crate) bytes: usize,
 }
 
 /// Whether `link` lacks anything of what changed in `(after, upto]`.
 pub(crate) fn lacks(store: &mut dyn Store, link: &Link, (after, upto): (Seq, Seq)) -> Result<bool, StoreError> {
-    Ok(in_pieces(store, link, (after, upto), FIRST_PIECE, &mut |_| ControlFlow::Break(()))?.is_break())
+    let first = &mut |_| ControlFlow::Break(());
+    Ok(in_pieces(store, link, (after, upto), FIRST_PIECE, first, &mut Vec::new())?.is_break())
 }
 
 /// How many records changed in `(after, upto]` that `link` lacks.
@@ -98,6 +114,7 @@ fn in_pieces(
     (after, upto): (Seq, Seq),
     piece: usize,
     each: &mut dyn FnMut(TableChanges) -> ControlFlow<()>,
+    too_large: &mut Vec<TooLarge>,
 ) -> Result<ControlFlow<()>, StoreError> {
     let mut flow = ControlFlow::Continue(());
     if after >= upto {
@@ -108,7 +125,8 @@ fn in_pieces(
     let choices: Vec<_> = tables.iter().map(|table| Choice::new(table, &tracking, link, after, upto)).collect();
     for choice in &choices {
         store.feed_each(choice.table, after, upto, piece, &mut |records| {
-            flow = choice.give(records.into_iter().filter_map(|record| choice.write(record)), each);
+            let writes = records.into_iter().filter_map(|record| choice.write(record));
+            flow = choice.give(writes.filter(|change| choice.fits(change, too_large)), each);
             Ok(flow)
         })?;
         if flow.is_break() {
@@ -204,6 +222,16 @@ impl<'a> Choice<'a> {
         }
         let whole = columns.len() + record.unknown.len() == self.table.columns.len();
         Some(RecordChange { uid: record.uid, action: Action::Write { whole, columns } })
+    }
+
+    /// Whether some bundle can carry a change; notes it if not.
+    fn fits(&self, change: &RecordChange, too_large: &mut Vec<TooLarge>) -> bool {
+        let Action::Write { columns, .. } = &change.action else { return true };
+        let bytes = columns.iter().map(|column| column.value.content_bytes()).sum();
+        if bytes > RECORD_BYTES_MAX {
+            too_large.push(TooLarge { table: self.table.number, uid: change.uid, bytes });
+        }
+        bytes <= RECORD_BYTES_MAX
     }
 
     fn deletion(&self, tombstone: &Tombstone) -> Option<RecordChange> {

@@ -14,25 +14,25 @@ use std::path::Path;
 use saddlebag_formats::ambient::{Clock, Entropy};
 use saddlebag_formats::file_name::file_name;
 use saddlebag_formats::header::{Acknowledgement, BundleHeader};
+use saddlebag_formats::limits::RECORD_BYTES_MAX;
+use saddlebag_formats::members::{Outcome, Receipt};
 use saddlebag_formats::{BundleNumber, LinkId, Seq};
 use saddlebag_keys::card::{Card, CardDeployment, CardError};
 use saddlebag_keys::files;
 use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::this_node::ThisNode;
 use saddlebag_keys::trust::Peer;
-use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole, Position};
-use saddlebag_stores::store::absorb;
+use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole, Position, StoredReceipt};
+use saddlebag_stores::record::Known;
+use saddlebag_stores::store::{absorb, open_absorbed_snapshot};
 use saddlebag_stores::{Access, Store, StoreError};
 
-use crate::choose;
+use crate::choose::{self, TooLarge};
 use crate::health::health;
 use crate::high_water::{HighWater, HighWaterError};
 use crate::make::{Bundle, BundleWriter, Contents, MakeError};
 use crate::outbox::{self, OutboxBundle, OutboxError};
 use crate::parts::{Part, Parts};
-
-/// How often the application may slip an edit in between absorb and the snapshot before we keep it out.
-const SNAPSHOT_TRIES: u32 = 5;
 
 /// Makes the bundles that this node's neighbours lack.
 pub struct Exporter<'a> {
@@ -154,7 +154,12 @@ struct Draft {
     snapshot: Snapshot,
     part: Part,
     made: Result<BundleWriter, MakeError>,
+    /// Records that fit no bundle.
+    too_large: Vec<TooLarge>,
 }
+
+/// A bundle that is being made, and what does not fit it.
+type Made = (Result<BundleWriter, MakeError>, Vec<TooLarge>);
 
 /// What a look at the database came to.
 enum Look {
@@ -177,7 +182,7 @@ impl Exporter<'_> {
         }
         let (mut parts, mut bundles) = (Parts::new(self.records_per_bundle), Vec::new());
         loop {
-            let Draft { snapshot, part, made } = match self.in_snapshot(|this| this.look(link, &mut parts))? {
+            let Draft { snapshot, part, made, too_large } = match self.in_snapshot(|this| this.look(link, &mut parts))? {
                 Look::NoNews(standing) => return Ok(without_news(standing)),
                 Look::Draft(draft) => *draft,
             };
@@ -186,6 +191,7 @@ impl Exporter<'_> {
             let peer = snapshot.link.name.clone();
             match made.and_then(|writer| Ok((writer.records(), writer.finish(self.keys)?))) {
                 Ok((records, bundle)) => {
+                    self.leave_out(&snapshot.link, &too_large)?;
                     bundles.push(self.publish(snapshot, &part, &folder, bundle, records)?);
                     if part.is_last {
                         outbox::remove_others(&folder, &bundles)?;
@@ -201,32 +207,17 @@ impl Exporter<'_> {
 
     /// Reads in a snapshot in which everything is absorbed.
     fn in_snapshot<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, ExportError>) -> Result<T, ExportError> {
-        let read = self.absorb_and_open_snapshot().map_err(ExportError::from).and_then(|()| read(self));
-        let ended = if read.is_err() { self.store.rollback() } else { self.store.commit() };
-        let read = read?;
-        ended.map(|()| read).map_err(ExportError::from)
+        let opened = open_absorbed_snapshot(self.store, self.me.writer(), self.entropy);
+        let read = opened.map_err(ExportError::from).and_then(|()| read(self));
+        let read = read.and_then(|read| Ok(self.store.commit().map(|()| read)?));
+        if read.is_err() {
+            self.store.rollback()?;
+        }
+        read
     }
 
     /// Absorbs in a transaction that is undone once the snapshot has been read.
     fn absorb_for_a_look(&mut self) -> Result<(), StoreError> {
-        self.store.begin(Access::Write)?;
-        absorb(self.store, self.me.writer(), self.entropy).map(drop)
-    }
-
-    /// Absorbs, and opens a snapshot in which nothing is left to absorb: a row read there has the values that its
-    /// versions stand for.
-    fn absorb_and_open_snapshot(&mut self) -> Result<(), StoreError> {
-        for _ in 0..SNAPSHOT_TRIES {
-            self.store.begin(Access::Write)?;
-            absorb(self.store, self.me.writer(), self.entropy)?;
-            self.store.commit()?;
-            self.store.begin(Access::Read)?;
-            if self.store.journal_rows()? == 0 {
-                return Ok(());
-            }
-            self.store.rollback()?;
-        }
-        // The application writes all the time: the snapshot is what the write lock keeps still.
         self.store.begin(Access::Write)?;
         absorb(self.store, self.me.writer(), self.entropy).map(drop)
     }
@@ -254,12 +245,12 @@ impl Exporter<'_> {
             }
         };
         let part = parts.next(self.store, &snapshot.link, begin, snapshot.upto)?;
-        let made = self.read(&snapshot, &part)?;
-        Ok(Look::Draft(Box::new(Draft { snapshot, part, made })))
+        let (made, too_large) = self.read(&snapshot, &part)?;
+        Ok(Look::Draft(Box::new(Draft { snapshot, part, made, too_large })))
     }
 
     /// Reads the changes of a part into a new bundle.
-    fn read(&mut self, snapshot: &Snapshot, part: &Part) -> Result<Result<BundleWriter, MakeError>, ExportError> {
+    fn read(&mut self, snapshot: &Snapshot, part: &Part) -> Result<Made, ExportError> {
         let (link, created) = (&snapshot.link, self.clock.now());
         // What is said once is said in the last part: it comes to effect when all of the feed has.
         let receipts = if part.is_last { self.store.receipts_to_send(link.id)? } else { Vec::new() };
@@ -283,14 +274,47 @@ impl Exporter<'_> {
             }
         };
         let (mut failure, limit) = (None, self.records_per_bundle.max(1));
-        choose::changes(self.store, link, part.holds, &mut |table| match writer.add(table, limit) {
+        let too_large = choose::changes(self.store, link, part.holds, &mut |table| match writer.add(table, limit) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failure = Some(error);
                 ControlFlow::Break(())
             }
         })?;
-        Ok(failure.map_or(Ok(writer), Err))
+        Ok((failure.map_or(Ok(writer), Err), too_large))
+    }
+
+    /// Keeps records in the feed that fit no bundle, beyond what this one covers, until they have become smaller; and
+    /// says so where people look for what did not arrive.
+    fn leave_out(&mut self, link: &Link, too_large: &[TooLarge]) -> Result<(), ExportError> {
+        if too_large.is_empty() {
+            return Ok(());
+        }
+        self.store.begin(Access::Write)?;
+        let noted = too_large.iter().try_for_each(|record| self.leave_one_out(link, record));
+        let noted = noted.and_then(|()| self.store.commit());
+        if noted.is_err() {
+            self.store.rollback()?;
+        }
+        Ok(noted?)
+    }
+
+    fn leave_one_out(&mut self, link: &Link, too_large: &TooLarge) -> Result<(), StoreError> {
+        let Some(table) = self.store.tracking().by_number(too_large.table).cloned() else { return Ok(()) };
+        let uid = too_large.uid;
+        let Some(Known::Live(mut record)) = self.store.records(&table, &[uid])?.remove(&uid) else { return Ok(()) };
+        let (acknowledged, seq) = (link.acknowledged_upto(self.me.epoch), self.store.next_seq()?);
+        for layer in record.state.layers_mut().filter(|layer| layer.seq > acknowledged) {
+            layer.seq = seq;
+        }
+        self.store.save_states(&table, &[record])?;
+        let reason = format!(
+            "it holds {} bytes, more than any bundle carries ({RECORD_BYTES_MAX}): it stays here until it is smaller",
+            too_large.bytes
+        );
+        let (table, column, outcome) = (table.name, None, Outcome::Quarantined);
+        let receipt = Receipt { table, uid, column, outcome, reason };
+        self.store.save_received_receipt(&StoredReceipt { link: link.id, receipt }, self.clock.now())
     }
 
     /// What an export would do.

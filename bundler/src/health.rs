@@ -7,6 +7,11 @@ use saddlebag_formats::{Seq, TimeMs};
 use saddlebag_stores::ledger::Link;
 use saddlebag_stores::{Store, StoreError, restored};
 
+use crate::choose;
+
+/// Changed records that are looked at one by one; of more it is only said how many there are.
+const LOOKED_AT_MAX: u64 = 5_000;
+
 /// This node's health, as it tells the other end of `link`.
 ///
 /// # Errors
@@ -22,13 +27,24 @@ pub fn health(
     Ok(Health {
         software: concat!("saddlebag ", env!("CARGO_PKG_VERSION")).to_owned(),
         clock: now,
-        waiting: store.feed_length(acknowledged)? + store.journal_rows()?,
+        waiting: waiting(store, link, acknowledged)? + store.journal_rows()?,
         parked: counts.parked,
         quarantined: counts.quarantined,
         conflicts: counts.conflicts,
         triggers_missing: tables_without_triggers(store, now)?,
         free_bytes: free_bytes(outbox),
     })
+}
+
+/// Records that the other end has not acknowledged. Of many, those that came from it are not told apart: that would cost
+/// as much as the export itself.
+fn waiting(store: &mut dyn Store, link: &Link, acknowledged: Seq) -> Result<u64, StoreError> {
+    let changed = store.feed_length(acknowledged)?;
+    if changed > LOOKED_AT_MAX {
+        return Ok(changed);
+    }
+    let upto = store.last_seq()?;
+    choose::lacking(store, link, acknowledged, upto)
 }
 
 /// Tables whose triggers are missing, or had to be made again of late: absorb makes them again before anything is told.

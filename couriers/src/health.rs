@@ -28,7 +28,7 @@ pub struct ToldHealth {
     pub clock: String,
     /// Whether the clock cannot be right: it was before 2025.
     pub clock_is_wrong: bool,
-    /// Changes that waited there to be acknowledged.
+    /// Changes that waited there to be acknowledged; above 5,000 also those that came from here.
     pub waiting: u64,
     /// Changes of this node that wait there for a record.
     pub parked: u64,

@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use saddlebag_formats::{TimeMs, Value, Version, utc};
+use saddlebag_formats::version::UNKNOWN_WRITER;
+use saddlebag_formats::{Value, Version, utc};
 use serde::Serialize;
 
 use crate::node_names::NodeNames;
@@ -123,7 +124,7 @@ pub struct ShownVersion {
     pub time: Option<String>,
     /// The same in milliseconds since 1970; 0 if `setup` found the value.
     pub time_ms: i64,
-    /// The writer's name, or its id where that is not known here.
+    /// The writer's name, or its id where that is not known here; `found by setup` for what stood there before.
     pub writer: String,
     /// The writer's id.
     pub writer_id: String,
@@ -131,12 +132,19 @@ pub struct ShownVersion {
     pub epoch: String,
 }
 
+/// Who wrote what stood in the database before saddlebag came.
+const FOUND_BY_SETUP: &str = "found by setup";
+
 impl ShownVersion {
     pub(crate) fn of(version: Version, names: &NodeNames) -> Self {
         Self {
-            time: (version.time != TimeMs(0)).then(|| utc::format(version.time)),
-            time_ms: version.time.0,
-            writer: names.name(version.writer.node),
+            time: (!version.is_found()).then(|| utc::format(version.time)),
+            time_ms: version.time.0.max(0),
+            writer: if version.writer == UNKNOWN_WRITER {
+                FOUND_BY_SETUP.to_owned()
+            } else {
+                names.name(version.writer.node)
+            },
             writer_id: version.writer.node.to_string(),
             epoch: version.writer.epoch.to_string(),
         }

@@ -16,6 +16,9 @@ pub const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 pub const MEMBERS_MAX: usize = 10_000;
 /// One member, unpacked: 64 MiB.
 pub const MEMBER_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of text and content in one record: a member must hold it, with all that stands beside the values.
+pub const RECORD_BYTES_MAX: usize = 63 << 20;
 /// Records in one bundle, unless the configuration says less.
 pub const RECORDS_PER_BUNDLE_MAX: usize = 100_000;
 /// Records in one `changes` member.

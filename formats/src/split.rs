@@ -5,7 +5,6 @@
 
 use crate::change::{Action, RecordChange, TableChanges, TableDescription};
 use crate::limits;
-use crate::wire_value::content_bytes;
 
 /// Content of one member: half of what may be decoded, so that lengths and versions fit beside it.
 const CONTENT_BYTES_MAX: usize = limits::VALUE_BYTES_PER_MEMBER_MAX / 2;
@@ -20,7 +19,7 @@ pub(crate) fn values(record: &RecordChange) -> usize {
 
 fn bytes(record: &RecordChange) -> usize {
     match &record.action {
-        Action::Write { columns, .. } => columns.iter().map(|column| content_bytes(&column.value)).sum(),
+        Action::Write { columns, .. } => columns.iter().map(|column| column.value.content_bytes()).sum(),
         Action::Delete { .. } => 0,
     }
 }

@@ -35,6 +35,16 @@ impl Value {
         matches!(self, Self::Null)
     }
 
+    /// How many bytes of text or content it holds: what counts against the limit of a member.
+    #[must_use]
+    pub fn content_bytes(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Dangling(text) | Self::NamedReference(text, _) => text.len(),
+            Self::Blob(bytes) | Self::RawText(bytes) => bytes.len(),
+            Self::Null | Self::Integer(_) | Self::Real(_) | Self::Reference(_) => 0,
+        }
+    }
+
     /// The record that it points to, if it is a reference to one.
     #[must_use]
     pub fn target(&self) -> Option<Uid> {

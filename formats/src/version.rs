@@ -27,11 +27,32 @@ pub struct Version {
     pub writer: Writer,
 }
 
+/// Bits of a row's hash that stand in the version of what setup found: chance makes two different rows of one record
+/// equal in them once in 2^32 times.
+const FOUND_BITS: u32 = 32;
+
+/// Stands for whoever wrote what setup found.
+pub const UNKNOWN_WRITER: Writer = Writer { node: NodeId([0; 16]), epoch: Epoch(0) };
+
 impl Version {
+    /// The version of what stood in a row when setup found it, by the row's hash: older than anything written under
+    /// saddlebag's eyes, and the same at every place that found the same.
+    #[must_use]
+    pub fn found(row_hash: u64) -> Self {
+        let time = -1 - (row_hash >> (64 - FOUND_BITS)).cast_signed();
+        Self { time: TimeMs(time), writer: UNKNOWN_WRITER }
+    }
+
+    /// Whether setup found the value: nobody knows who wrote it, or when.
+    #[must_use]
+    pub fn is_found(self) -> bool {
+        self.time <= TimeMs(0)
+    }
+
     /// The version of an edit made at `wall` by `writer` upon what had `before`.
     #[must_use]
     pub fn after(before: Option<Version>, wall: TimeMs, writer: Writer) -> Self {
-        let least = before.map_or(TimeMs(1), |version| TimeMs(version.time.0.saturating_add(1)));
+        let least = before.map_or(TimeMs(1), |version| TimeMs(version.time.0.saturating_add(1).max(1)));
         Self { time: wall.min(TimeMs(TIME_MS_MAX)).max(least), writer }
     }
 }
@@ -57,7 +78,16 @@ mod tests {
     }
 
     #[test]
+    fn what_setup_found_is_older_than_every_edit_and_the_same_for_equal_rows() {
+        let found = [0, 1 << 40, u64::MAX].map(Version::found);
+        assert!(found.iter().all(|version| version.is_found() && *version < Version::after(None, TimeMs(-9), WRITER)));
+        assert_eq!(found[0], Version::found(7));
+        assert_ne!(found[0], found[1]);
+    }
+
+    #[test]
     fn an_edit_never_has_the_time_of_what_setup_found() {
         assert_eq!(Version::after(None, TimeMs(-3), WRITER).time, TimeMs(1));
+        assert_eq!(Version::after(Some(Version::found(9)), TimeMs(-3), WRITER).time, TimeMs(1));
     }
 }

@@ -66,12 +66,3 @@ fn target(index: u32, uids: &[Uid]) -> Result<Uid, ChangesError> {
     let number = i64::from(index);
     uids.get(index as usize).copied().ok_or(ChangesError::Index { what: "references", number })
 }
-
-/// How many bytes of text or content `value` holds: what counts against the limit of a member.
-pub(crate) fn content_bytes(value: &Value) -> usize {
-    match value {
-        Value::Text(text) | Value::Dangling(text) | Value::NamedReference(text, _) => text.len(),
-        Value::Blob(bytes) | Value::RawText(bytes) => bytes.len(),
-        Value::Null | Value::Integer(_) | Value::Real(_) | Value::Reference(_) => 0,
-    }
-}

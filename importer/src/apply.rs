@@ -87,6 +87,8 @@ pub(crate) struct Application<'a> {
     pub(crate) setting: Setting,
     pub(crate) ahead_ms: i64,
     pub(crate) now: TimeMs,
+    /// This node.
+    pub(crate) me: NodeId,
     /// Whether what cannot be applied now cannot be applied by this import: its sender is told.
     pub(crate) is_last_turn: bool,
     /// The names of nodes.
@@ -144,6 +146,7 @@ impl<'a> Application<'a> {
             tracking: self.tracking,
             ahead_ms: self.ahead_ms,
             now: self.now,
+            me: self.me,
             names: self.names,
         }
     }

@@ -85,7 +85,8 @@ fn without_target(table: &TrackedTable, index: usize) -> Result<Aside, String> {
     Ok(Aside { shown: Some(shown), why: BesideWhy::NoTarget })
 }
 
-/// Shows a newcomer's value with its origin where another record here has it: `EVAL 2026/000259 (clinic-07)`.
+/// Shows a newcomer's value with its origin where another record here has it, or where this satellite's own counter is
+/// still to reach it: `EVAL 2026/000259 (clinic-07)`.
 fn qualify(
     store: &mut dyn Store,
     planner: &Planner<'_>,
@@ -116,16 +117,34 @@ fn qualify(
         return Ok(());
     }
     let mut taken: HashMap<Value, Vec<Uid>> = store.holders(table, column, &asked)?;
+    let mut counters: HashMap<String, Option<u64>> = HashMap::new();
     for write in writes {
         let Some(text) = value_of(write) else { continue };
         let is_free = |value: &Value| taken.get(value).is_none_or(|uids| uids.iter().all(|uid| *uid == write.uid));
         let plain = Value::Text(text.clone());
         let mut choices = shown(write, &text).map(Value::Text).into_iter();
-        let chosen = if is_free(&plain) { plain } else { choices.find(is_free).unwrap_or(plain) };
+        let is_own = planner.setting.side == Side::Central || write.state.of(id).version.writer.node == planner.me;
+        let is_ahead = !is_own && is_ahead(store, (table, column), &text, &mut counters)?;
+        let chosen = if is_free(&plain) && !is_ahead { plain } else { choices.find(is_free).unwrap_or(plain) };
         if chosen != Value::Text(text) {
             write.aside.insert(column, Aside { shown: Some(chosen.clone()), why: BesideWhy::Collides });
         }
         taken.entry(chosen).or_default().push(write.uid);
     }
     Ok(())
+}
+
+/// Whether the counter of this database has not come as far as a number yet, and will give it to a record of its own.
+fn is_ahead(
+    store: &mut dyn Store,
+    (table, column): (&TrackedTable, usize),
+    text: &str,
+    counters: &mut HashMap<String, Option<u64>>,
+) -> Result<bool, StoreError> {
+    let prefix = text.trim_end_matches(|character: char| character.is_ascii_digit());
+    let Ok(number) = text[prefix.len()..].parse::<u64>() else { return Ok(false) };
+    if !counters.contains_key(prefix) {
+        counters.insert(prefix.to_owned(), store.last_in_series(table, column, prefix)?);
+    }
+    Ok(counters.get(prefix).copied().flatten().is_none_or(|last| number > last))
 }

@@ -1,5 +1,6 @@
 //! What a person does about held changes: try again, let go, or say that two records are one.
 
+use saddlebag_formats::members::Outcome;
 use saddlebag_formats::{LinkId, Uid, Version};
 use saddlebag_stores::ledger::{Dropped, PeerRole};
 use saddlebag_stores::record::Known;
@@ -45,6 +46,8 @@ impl Importer<'_> {
                 at,
             })?;
             importer.store.drop_held(link, table, uid)?;
+            let told = format!("what was held was let go by a person: {reason}");
+            holding::tell(importer.store, link, table.to_owned(), uid, None, Outcome::Settled, &told)?;
             importer.stand_by(link, table, uid)
         })
     }

@@ -6,6 +6,7 @@ use std::fmt;
 use saddlebag_formats::ambient::{Clock, Entropy};
 use saddlebag_formats::header::BundleHeader;
 use saddlebag_formats::node_name::NodeName;
+use saddlebag_formats::version::UNKNOWN_WRITER;
 use saddlebag_formats::{NodeId, Seq};
 use saddlebag_keys::card::CardDeployment;
 use saddlebag_keys::node_keys::NodeKeys;
@@ -279,9 +280,11 @@ impl Importer<'_> {
         let setting = self.setting(link)?;
         self.learn_columns(changes)?;
         let tracking = self.store.tracking().clone();
-        let (now, names) = (self.clock.now(), self.names()?);
+        let (now, mut names) = (self.clock.now(), self.names()?);
+        // What setup found at the other end is known to come from there, and from whom no more.
+        names.insert(UNKNOWN_WRITER.node, link.name.clone());
         let (store, tracking, names) = (&mut *self.store, &tracking, &names);
-        Application { store, tracking, setting, ahead_ms, now, is_last_turn, names }.apply(changes)
+        Application { store, tracking, setting, ahead_ms, now, me: self.me.id, is_last_turn, names }.apply(changes)
     }
 
     /// Tries everything again that is held, of all links.

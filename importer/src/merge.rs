@@ -98,8 +98,12 @@ fn decide(setting: &Setting, new: &New, local: Local<'_>) -> Outcome {
     if new.base == Some(loc) || local.state.source == Some(setting.link) {
         return Outcome::Taken;
     }
+    // What setup found there is what was overwritten here.
+    if new.version.is_found() && local.state.base == Some(new.version) {
+        return Outcome::Returned;
+    }
     // One writer writes a record in order, each time upon what it wrote before.
-    if new.version.writer == loc.writer {
+    if new.version.writer == loc.writer && !new.version.is_found() {
         return if new.version > loc { Outcome::Taken } else { Outcome::Returned };
     }
     // "values equal: the later version, no conflict"
@@ -124,6 +128,11 @@ pub fn taken(setting: &Setting, new: &New, local: Option<&ColumnState>, seq: Seq
     // Only a node with a central of its own needs to know what its change was based on.
     let base = match (setting.side, setting.uplink) {
         (Side::Central, Some(_)) => local.and_then(|state| base_for_next(state, setting.uplink, setting.acknowledged)),
+        // Other places may still send what was overwritten, if setup found it there.
+        (Side::Central, None) => {
+            let found = |base: Option<Version>| base.filter(|base| base.is_found());
+            found(new.base).or_else(|| found(local.and_then(|state| state.base)))
+        }
         _ => None,
     };
     // A satellite may have gone on since it sent what was held: it is told what stands.

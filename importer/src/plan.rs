@@ -82,6 +82,8 @@ pub(crate) struct Planner<'a> {
     /// How far the sender's clock is ahead of this node's, in milliseconds.
     pub(crate) ahead_ms: i64,
     pub(crate) now: TimeMs,
+    /// This node.
+    pub(crate) me: NodeId,
     /// The names of nodes.
     pub(crate) names: &'a HashMap<NodeId, String>,
 }
@@ -198,7 +200,7 @@ impl Planner<'_> {
         let mut states: BTreeMap<u16, ColumnState> =
             table.columns.iter().map(|column| (column.id, *record.state.of(column.id))).collect();
         let (mut values, mut all) = (BTreeMap::new(), record.values.clone());
-        let (mut conflicts, mut changed) = (Vec::new(), false);
+        let (mut conflicts, mut changed, identity) = (Vec::new(), false, table.identity_columns());
         for (index, new) in columns {
             let column = &table.columns[index];
             let known = record.state.of(column.id);
@@ -206,7 +208,15 @@ impl Planner<'_> {
             let (here, came_default) = (column.is_default(value), column.is_default(&new.value));
             let local = Local { value, state: known, is_default: here, came_default };
             let is_unknown = record.unknown.contains(&column.id);
-            let outcome = if is_unknown { Outcome::Taken } else { merge::merge(&self.setting, &new, local) };
+            let is_other_name = is_same && identity.contains(&index) && new.value != *value;
+            let outcome = if is_unknown {
+                Outcome::Taken
+            } else if is_other_name {
+                // The record that goes on keeps its name; that of the other is not lost for it.
+                Outcome::Conflict { incoming_wins: false }
+            } else {
+                merge::merge(&self.setting, &new, local)
+            };
             if let Outcome::Conflict { incoming_wins } = outcome {
                 conflicts.push(self.value_conflict(table, record.uid, column, &new, local, incoming_wins));
             }
@@ -291,6 +301,14 @@ impl Planner<'_> {
             } else {
                 quarantine("this changes a record that is deleted here".to_owned())
             };
+        }
+        // Whoever deleted it had seen just this.
+        let is_seen = |(index, new): &(usize, New)| {
+            let known = tombstone.state.of(table.columns[*index].id);
+            new.version == known.version || Some(new.version) == known.base
+        };
+        if columns.iter().all(is_seen) {
+            return Planned::Nothing;
         }
         let mut write = self.revive(table, tombstone, seq);
         write.cause = Some(cause);

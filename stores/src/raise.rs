@@ -18,17 +18,20 @@ pub fn is_unacknowledged(column: &ColumnState, uplink: Option<LinkId>, acknowled
 /// "`base` is the version that the row state held before its first unacknowledged change."
 #[must_use]
 pub fn base_for_next(before: &ColumnState, uplink: Option<LinkId>, acknowledged: Seq) -> Option<Version> {
-    if is_unacknowledged(before, uplink, acknowledged) { before.base } else { Some(before.version) }
+    // What setup found may have been found elsewhere as well: an edit of it was made upon just that.
+    let is_known = before.version.is_found() || !is_unacknowledged(before, uplink, acknowledged);
+    if is_known { Some(before.version) } else { before.base }
 }
 
-/// A record that absorb sees for the first time.
+/// A record that absorb sees for the first time; `found` is the hash of a row that setup found and other places may have
+/// found as well.
 #[must_use]
-pub fn created(at: TimeMs, context: &AbsorbContext, seq: Seq) -> RowState {
-    // What setup finds has time 0: it is older than anything that was written under our eyes.
-    let version = if at == TimeMs(0) {
-        Version { time: TimeMs(0), writer: context.writer }
-    } else {
-        Version::after(None, at, context.writer)
+pub fn created(at: TimeMs, found: Option<u64>, context: &AbsorbContext, seq: Seq) -> RowState {
+    let version = match (at, found) {
+        // What setup finds is older than anything that was written under our eyes.
+        (TimeMs(0), Some(hash)) => Version::found(hash),
+        (TimeMs(0), None) => Version { time: TimeMs(0), writer: context.writer },
+        _ => Version::after(None, at, context.writer),
     };
     RowState::uniform(ColumnState { version, effective: None, seq, source: None, base: None })
 }
@@ -56,11 +59,11 @@ pub fn edited(
     RowState::from_columns(&columns).unwrap_or_else(|| before.clone())
 }
 
-/// A record some of whose columns were not there before, or not shared: "values that stand in a column at its first
-/// sight have time 0".
+/// A record some of whose columns were not there before, or not shared: what stands in a column at its first sight is
+/// older than any edit. `hash` is that of the row.
 #[must_use]
-pub fn first_seen(before: &RowState, columns: &[u16], all: &[u16], context: &AbsorbContext, seq: Seq) -> RowState {
-    let version = Version { time: TimeMs(0), writer: context.writer };
+pub fn first_seen(before: &RowState, columns: &[u16], all: &[u16], hash: u64, seq: Seq) -> RowState {
+    let version = Version::found(hash);
     let new = ColumnState { version, effective: None, seq, source: None, base: None };
     let column = |id: &u16| (*id, if columns.contains(id) { new } else { *before.of(*id) });
     RowState::from_columns(&all.iter().map(column).collect::<Vec<_>>()).unwrap_or_else(|| before.clone())
@@ -110,7 +113,7 @@ mod tests {
 
     #[test]
     fn an_unacknowledged_creation_has_no_base() {
-        let new = created(TimeMs(10), &context(0), Seq(1));
+        let new = created(TimeMs(10), None, &context(0), Seq(1));
         let then = edited(&new, &[0], &[0, 1], TimeMs(20), &context(0), Seq(2));
         assert_eq!(then.of(0).base, None);
     }
@@ -125,7 +128,8 @@ mod tests {
 
     #[test]
     fn what_setup_finds_is_older_than_all() {
-        assert_eq!(created(TimeMs(0), &context(0), Seq(1)).row.version.time, TimeMs(0));
+        assert_eq!(created(TimeMs(0), None, &context(0), Seq(1)).row.version.time, TimeMs(0));
+        assert_eq!(created(TimeMs(0), Some(5), &context(0), Seq(1)).row.version, Version::found(5));
     }
 
     #[test]

@@ -53,6 +53,9 @@ use crate::tracking::{Numbering, TrackedTable, Tracking};
 /// How long another program's lock is waited for.
 const BUSY_TIMEOUT_S: u64 = 20;
 
+/// Memory for pages of the database, in KiB.
+const CACHE_KIB: i32 = 64 * 1024;
+
 /// An SQLite database.
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -89,6 +92,8 @@ impl SqliteStore {
         connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(failed)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(failed)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
+        // A bundle that outgrows the cache would keep the application's readers out before its commit.
+        connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(failed)?;
         feed::register(&connection).map_err(failed)?;
         // A statement keeps its plan whatever is bound to it: otherwise SQLite prepares many of them anew for each row.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
@@ -467,6 +472,15 @@ impl Store for SqliteStore {
         values: &[Value],
     ) -> Result<HashMap<Value, Vec<Uid>>, StoreError> {
         holders::holders(&self.connection, table, column, values)
+    }
+
+    fn last_in_series(
+        &mut self,
+        table: &TrackedTable,
+        column: usize,
+        prefix: &str,
+    ) -> Result<Option<u64>, StoreError> {
+        holders::last_in_series(&self.connection, table, column, prefix)
     }
 
     fn add_conflict(&mut self, conflict: &Conflict) -> Result<bool, StoreError> {

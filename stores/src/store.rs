@@ -481,6 +481,17 @@ pub trait Store {
         values: &[Value],
     ) -> Result<HashMap<Value, Vec<Uid>>, StoreError>;
 
+    /// The greatest number that follows `prefix`, and makes up the rest of the text, in a column given by its index.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn last_in_series(
+        &mut self,
+        table: &TrackedTable,
+        column: usize,
+        prefix: &str,
+    ) -> Result<Option<u64>, StoreError>;
+
     /// Keeps both sides of a conflict; says whether it is a new one.
     ///
     /// # Errors

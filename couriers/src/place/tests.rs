@@ -202,9 +202,9 @@ fn too_little_room_is_noticed_before_anything_is_written() {
     assert!(matches!(stick.place.check_room(u64::MAX), Err(PlaceError::NoRoom { .. })));
     let (name, home) = ("big.sbag", tempfile::tempdir().unwrap());
     let source = files::publish(home.path(), name, b"").unwrap();
-    // Sparse: it takes no room here, and would there.
+    // Sparse: it takes no room here, and would there, however much others free meanwhile.
     let free = rustix::fs::statvfs(stick.root.path()).unwrap();
-    let bytes = free.f_bavail * free.f_frsize;
+    let bytes = free.f_blocks * free.f_frsize + (1 << 40);
     fs::OpenOptions::new().write(true).open(&source).unwrap().set_len(bytes).unwrap();
     assert!(matches!(stick.place.publish(&stick.receiver, &source), Err(PlaceError::NoRoom { .. })));
     assert!(stick.names().is_empty());

@@ -249,12 +249,12 @@ impl Absorb<'_> {
         }
         let is_assigned = derived.is_none();
         let uid = derived.unwrap_or_else(|| self.naming.assign());
-        let seq = self.store.next_seq()?;
+        let (seq, hash) = (self.store.next_seq()?, table.row_hash(uid, &values));
         let known = !is_assigned && self.with_tombstones.contains(&table.number);
         let tombstone = if known { states::tombstone(self.store, table.number, uid)? } else { None };
         let state = match &tombstone {
             Some(tombstone) => raise::revived(tombstone, &ids(table), fresh.at, self.context, seq),
-            None => raise::created(fresh.at, self.context, seq),
+            None => raise::created(fresh.at, Some(hash).filter(|_| !is_assigned), self.context, seq),
         };
         if tombstone.is_some() {
             states::remove_tombstone(self.store, table.number, uid)?;
@@ -263,7 +263,7 @@ impl Absorb<'_> {
         if values.iter().any(|value| matches!(value, Value::Dangling(_))) {
             self.unhashed.push((table.number, fresh.key.clone()));
         }
-        let stored = Stored { uid, hash: table.row_hash(uid, &values), home: taken, state };
+        let stored = Stored { uid, hash, home: taken, state };
         states::save(self.store, table, &fresh.key, &stored)?;
         self.absorbed.created += u64::from(!taken);
         self.absorbed.duplicates += u64::from(taken);
@@ -323,7 +323,7 @@ impl Absorb<'_> {
         let mut state = stored.state.clone();
         if !columns.is_empty() {
             let seq = self.store.next_seq()?;
-            state = raise::first_seen(&stored.state, &columns, &ids(table), self.context, seq);
+            state = raise::first_seen(&stored.state, &columns, &ids(table), hash, seq);
             self.absorbed.changed += u64::from(!stored.home);
         }
         states::save(self.store, table, &edited.key, &Stored { hash, state, ..stored })

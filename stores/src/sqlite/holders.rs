@@ -1,4 +1,4 @@
-//! Which records hold a value: for numbers that come from a counter of each database.
+//! Which records hold a value, and how far a counter has come: for numbers that each database gives by itself.
 
 use std::collections::HashMap;
 
@@ -41,4 +41,23 @@ pub(super) fn holders(
         }
     }
     Ok(holders)
+}
+
+/// The greatest number that follows `prefix` and makes up the rest of the text.
+pub(super) fn last_in_series(
+    connection: &Connection,
+    table: &TrackedTable,
+    column: usize,
+    prefix: &str,
+) -> Result<Option<u64>, StoreError> {
+    let failed = |error| engine("looking for the last number of a series", &error);
+    let (name, column) = (quote(&table.name), quote(&table.columns[column].name));
+    let sql = format!(
+        "SELECT max(CAST(substr({column}, length(?1) + 1) AS INTEGER)) FROM {name} \
+         WHERE substr({column}, 1, length(?1)) = ?1 AND substr({column}, length(?1) + 1) GLOB '[0-9]*' \
+         AND substr({column}, length(?1) + 1) NOT GLOB '*[^0-9]*'"
+    );
+    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
+    let last: Option<i64> = statement.query_row([prefix], |row| row.get(0)).map_err(failed)?;
+    Ok(last.and_then(|last| u64::try_from(last).ok()))
 }

@@ -83,10 +83,18 @@ fn last_entry(store: &SqliteStore, table: &TrackedTable) -> Result<Option<i64>, 
     store.tracking.has_triggers.then(|| journal::last(&store.connection, table)).transpose()
 }
 
-/// What a table's own `ON CONFLICT` may not do: replace other rows without a word. Where triggers run, the clause would
-/// hold for their statements too, so there it is left out.
-fn or_abort(store: &SqliteStore) -> &'static str {
-    if store.tracking.has_triggers { "" } else { " OR ABORT" }
+/// What a table's own `ON CONFLICT` may not do: replace other rows without a word. Where triggers run, `OR ABORT` would
+/// hold for their statements too, so there it stands only for tables that have such a clause: rather is a row held
+/// because of a trigger than another one lost.
+fn or_abort(store: &SqliteStore, table: &TrackedTable) -> Result<&'static str, StoreError> {
+    if !store.tracking.has_triggers {
+        return Ok(" OR ABORT");
+    }
+    let failed = |error| engine("reading its schema", &error);
+    let sql = "SELECT sql LIKE '%ON CONFLICT%' FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    let mut statement = store.connection.prepare_cached(sql).map_err(failed)?;
+    let has_clause = statement.query_row([&table.name], |row| row.get::<_, bool>(0)).map_err(failed)?;
+    Ok(if has_clause { " OR ABORT" } else { "" })
 }
 
 fn insert(
@@ -108,7 +116,7 @@ fn insert(
     let sql = if columns.is_empty() {
         format!("INSERT INTO {name} DEFAULT VALUES")
     } else {
-        let or_abort = or_abort(store);
+        let or_abort = or_abort(store, table)?;
         format!("INSERT{or_abort} INTO {name} ({}) VALUES ({})", columns.join(", "), marks(columns.len()))
     };
     if let Err(refusal) = execute(store, &sql, &given)? {
@@ -150,7 +158,7 @@ fn update(
         |(at, (index, _)): (usize, &(usize, Value))| format!("{} = ?{}", quote(&table.columns[*index].name), at + 1);
     let sets: Vec<_> = values.iter().enumerate().map(set).collect();
     let condition = key_equals(table, "", values.len() + 1);
-    let (or_abort, name) = (or_abort(store), quote(&table.name));
+    let (or_abort, name) = (or_abort(store, table)?, quote(&table.name));
     let sql = format!("UPDATE{or_abort} {name} SET {} WHERE {}", sets.join(", "), condition);
     let given: Vec<&Value> = values.iter().map(|(_, value)| value).chain(&key.0).collect();
     if let Err(refusal) = execute(store, &sql, &given)? {
@@ -192,8 +200,22 @@ pub(super) fn delete(
     Ok(outcomes)
 }
 
-/// Runs one statement. SQLite undoes a refused statement by itself and leaves the transaction open.
+/// Runs one statement. A refused one leaves nothing behind, and the transaction open: SQLite undoes it by itself, but
+/// for what a trigger's `RAISE (FAIL)` leaves standing.
 fn execute(store: &SqliteStore, sql: &str, values: &[&Value]) -> Result<Result<(), Refusal>, StoreError> {
+    if !store.tracking.has_triggers {
+        return run(store, sql, values);
+    }
+    store.execute("marking a savepoint", "SAVEPOINT saddlebag_row")?;
+    let outcome = run(store, sql, values)?;
+    if outcome.is_err() {
+        store.execute("undoing a row", "ROLLBACK TO saddlebag_row")?;
+    }
+    store.execute("giving up a savepoint", "RELEASE saddlebag_row")?;
+    Ok(outcome)
+}
+
+fn run(store: &SqliteStore, sql: &str, values: &[&Value]) -> Result<Result<(), Refusal>, StoreError> {
     let failed = |error| engine("writing a row", &error);
     let mut statement = store.connection.prepare_cached(sql).map_err(failed)?;
     let parameters: Vec<Parameter<'_>> = values.iter().map(|value| Parameter(value)).collect();

@@ -173,7 +173,7 @@ fn a_reference_that_may_not_be_empty_takes_the_configured_value_or_is_held() {
 const FORMS: &str = "CREATE TABLE form (id INTEGER PRIMARY KEY, code TEXT UNIQUE, text TEXT);";
 
 #[test]
-fn a_counter_that_collides_is_shown_with_its_origin_where_it_does_and_nowhere_else() {
+fn a_counter_that_collides_is_shown_with_its_origin_where_it_does_or_will() {
     let tables = "[form]\nidentity = 'assigned'\nlocal_unique = ['code']";
     let mut fleet = fleet(tables, [FORMS; 3]);
     run(&fleet, 1, "INSERT INTO form (code, text) VALUES ('EVAL 2026/000259', 'of a'), ('EVAL 2026/000260', 'of a too')");
@@ -185,8 +185,18 @@ fn a_counter_that_collides_is_shown_with_its_origin_where_it_does_and_nowhere_el
     assert_eq!(ask(&fleet, 1, codes), shown_b);
     assert_eq!(
         ask(&fleet, 2, codes),
-        "'of a=EVAL 2026/000259 (clinic-a), of a too=EVAL 2026/000260, of b=EVAL 2026/000259'"
+        "'of a=EVAL 2026/000259 (clinic-a), of a too=EVAL 2026/000260 (clinic-a), of b=EVAL 2026/000259'",
+        "the counter of clinic-b has not come to 260 yet"
     );
+    run(&fleet, 2, "INSERT INTO form (code, text) VALUES ('EVAL 2026/000260', 'of b too')");
+    fleet.settle();
+    assert_eq!(ask(&fleet, 0, "SELECT code FROM form WHERE text = 'of b too'"), "'EVAL 2026/000260 (clinic-b)'");
+    run(&fleet, 1, "INSERT INTO form (code, text) VALUES ('EVAL 2026/000300', 'passed')");
+    run(&fleet, 2, "INSERT INTO form (code, text) VALUES ('EVAL 2026/000270', 'plain')");
+    fleet.settle();
+    assert_eq!(ask(&fleet, 1, "SELECT code FROM form WHERE text = 'plain'"), "'EVAL 2026/000270'", "a's is beyond");
+    run(&fleet, 0, "DELETE FROM form WHERE text IN ('of b too', 'passed', 'plain')");
+    fleet.settle();
     // The shown form is never read back, unless the application changes it.
     run(&fleet, 0, "UPDATE form SET text = 'of B' WHERE text = 'of b'");
     run(&fleet, 1, "UPDATE form SET text = 'of A' WHERE text = 'of a'");

@@ -249,3 +249,20 @@ fn a_column_that_holds_another_tables_key_by_way_of_a_third_arrives() {
     everywhere(&fleet, by_name, "'pvtext'");
     same_versions(&mut fleet);
 }
+
+#[test]
+fn copies_that_work_before_they_first_meet_agree_without_a_conflict() {
+    let schema = "CREATE TABLE person (id INTEGER PRIMARY KEY, ref TEXT UNIQUE, name TEXT, boss INTEGER REFERENCES person (id));
+        INSERT INTO person VALUES (1, 'A', 'a', 2), (2, 'B', 'b', NULL), (3, 'C', 'c', 1);";
+    let mut fleet = fleet("[person]\nidentity = 'natural(ref)'", schema);
+    run(&fleet, 1, "UPDATE person SET name = 'aa' WHERE ref = 'A'; DELETE FROM person WHERE ref = 'C'");
+    run(&fleet, 2, "UPDATE person SET name = 'bb' WHERE ref = 'B'");
+    fleet.settle();
+    everywhere(&fleet, "SELECT group_concat(ref || name) FROM person", "'Aaa,Bbb'");
+    for node in &mut fleet.nodes {
+        node.store.begin(Access::Read).unwrap();
+        assert!(node.store.conflicts().unwrap().is_empty());
+        node.store.rollback().unwrap();
+    }
+    same_versions(&mut fleet);
+}

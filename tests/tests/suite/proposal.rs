@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 use saddlebag::proposal::{Answers, Source, Survey, propose};
-use saddlebag_stores::Store;
 use saddlebag_stores::config::{Direction, ReferenceRule, TablesConfig};
 use saddlebag_stores::sqlite::SqliteStore;
 use saddlebag_stores::tracking::{Numbering, Tracking};

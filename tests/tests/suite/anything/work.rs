@@ -114,14 +114,11 @@ impl World {
         }
     }
 
-    /// What a counter of this database gives next.
+    /// What a counter of this database gives next, whatever has come from elsewhere.
     fn next_code(&mut self, node: usize, table: usize, column: usize) -> Sql {
-        let count = |row: &Row| match &row.values[column] {
-            Some(Sql::Text(code)) => code.strip_prefix("CODE ")?.split(' ').next()?.parse::<u64>().ok(),
-            _ => None,
-        };
-        let highest = self.looks[node].tables[table].iter().filter_map(count).max().unwrap_or(0);
-        text(format!("CODE {:04}", highest + 1))
+        let last = self.counters.entry((node, table, column)).or_default();
+        *last += 1;
+        text(format!("CODE {last:04}"))
     }
 
     fn target(&mut self, node: usize, reference: &Reference) -> Sql {
@@ -489,7 +486,7 @@ impl World {
         let at = self.random.below(shown.len());
         let (node, table, column, row) = shown.swap_remove(at);
         if self.one_in(2) {
-            let value = text(format!("CODE {}", 5_000 + self.number()));
+            let value = text(format!("by hand {}", self.number()));
             self.set(node, table, &row, column, value, "shown number edited");
         } else {
             let columns = self.spec.tables[table].columns.len();

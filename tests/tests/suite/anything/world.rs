@@ -13,7 +13,7 @@ use saddlebag_tests::fleet::{Fleet, FleetNode, FleetPlan, TestEntropy};
 
 use super::look::{Keys, Look, meaning};
 use super::parts::Parts;
-use super::schema::{Identity, NAMES, Role, Spec, quote};
+use super::schema::{Column, Identity, NAMES, Role, Spec, quote};
 
 /// A matched row that was deleted at the ministry comes back when a bundle refers to it.
 const MATCHED_ROWS_COME_BACK: bool = true;
@@ -51,6 +51,8 @@ pub(crate) struct World {
     pub(crate) identities: BTreeMap<(usize, Vec<String>), BTreeSet<String>>,
     /// What the applications did, for when the test fails.
     pub(crate) log: Vec<String>,
+    /// The last number of each counter: node, table, column.
+    pub(crate) counters: BTreeMap<(usize, usize, usize), u64>,
     next: u64,
 }
 
@@ -88,6 +90,7 @@ impl World {
             ever: BTreeSet::new(),
             identities: BTreeMap::new(),
             log: Vec::new(),
+            counters: BTreeMap::new(),
             next: 1_000,
         };
         for node in 0..nodes {
@@ -151,6 +154,12 @@ impl World {
                 app.execute_batch("ROLLBACK").unwrap();
             }
             self.log.push(format!("{}: {what}, refused: {reason}", NAMES[node]));
+            // A clinic's counter never meets a number that came from elsewhere.
+            let is_code = |column: &Column| {
+                matches!(column.role, Role::Counter { .. }) && reason.ends_with(&format!(".{}", column.name))
+            };
+            let is_counted = self.spec.tables.iter().flat_map(|table| &table.columns).any(is_code);
+            assert!(!is_counted || node == 0 || what.contains("number"), "the application at {} lost a number: {reason}", NAMES[node]);
             self.count("refused to the application");
             return false;
         }

@@ -182,9 +182,9 @@ fn kept_waiting(database: &Path, work: impl FnOnce()) -> Duration {
                 let begun = Instant::now();
                 if app.execute_batch("INSERT OR REPLACE INTO probe VALUES (1, 1)").is_ok() {
                     longest = longest.max(last.elapsed());
-                    // It must not keep saddlebag waiting in its turn.
-                    let took = begun.elapsed();
-                    while begun.elapsed() < took * 20 && !ended.load(Ordering::SeqCst) {
+                    // It must not keep saddlebag waiting in its turn, nor look away for long.
+                    let pause = begun.elapsed() + Duration::from_millis(1);
+                    while begun.elapsed() < pause && !ended.load(Ordering::SeqCst) {
                         std::thread::yield_now();
                     }
                     last = Instant::now();

@@ -174,7 +174,7 @@ fn right_after_the_lock(mode: &str) {
     let phone = |fleet: &Fleet, node: usize, patient: &str| {
         fleet.nodes[node].ask(&format!("SELECT phone FROM patient WHERE uuid = '{patient}'"))
     };
-    for round in 0..20 {
+    for round in 0..80 {
         // While a bundle is applied: the edit was made upon what stood before or upon what came, and is not lost.
         fleet.nodes[0].run(&set("'shared-0'", &format!("ministry {round}")));
         let bundle = fleet.export(0, 1).remove(0);

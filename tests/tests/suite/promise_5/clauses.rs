@@ -101,7 +101,6 @@ fn promise_5_a_trigger_that_fails_before_the_row_is_written_stops_only_its_recor
 }
 
 #[test]
-#[ignore = "FAIL after the row is written leaves the row there, though it is reported as refused"]
 fn promise_5_a_trigger_that_fails_after_the_row_is_written_stops_only_its_record() {
     one_bad_item(&refusing("FAIL, 'no'")[1]);
 }
@@ -126,7 +125,6 @@ fn promise_5_a_unique_column_stops_only_its_record_where_triggers_run() {
 }
 
 #[test]
-#[ignore = "where triggers run, a column's own ON CONFLICT REPLACE takes the receiver's record away"]
 fn promise_5_a_unique_column_that_replaces_stops_only_its_record_where_triggers_run() {
     one_bad_item(&unique("REPLACE")[1]);
 }
