@@ -26,13 +26,14 @@ mod schema;
 mod soft;
 mod sql;
 mod states;
+mod texts;
 mod triggers;
 mod unmet;
 mod values;
 mod write;
 mod writers;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
@@ -70,6 +71,11 @@ pub struct SqliteStore {
     access: Option<Access>,
     /// What is tracked without the columns that this transaction has learnt.
     before_learning: Option<Tracking>,
+    texts: texts::Texts,
+    /// Tables in which some record is deleted, once that was asked for in this transaction.
+    buried: Option<HashSet<u32>>,
+    /// Up to where setup has looked for rows without a state, by table.
+    looked_at: HashMap<u32, Key>,
     /// Rows because of which a trigger undid a whole transaction, by table and record, with its words.
     undoing: HashMap<(u32, Uid), String>,
 }
@@ -107,6 +113,9 @@ impl SqliteStore {
             last_seq: None,
             access: None,
             before_learning: None,
+            texts: texts::Texts::default(),
+            buried: None,
+            looked_at: HashMap::new(),
             undoing: HashMap::new(),
         })
     }
@@ -138,6 +147,7 @@ impl SqliteStore {
 
     /// Works with columns that were learnt just now, until the transaction is undone.
     fn replace_tracking(&mut self, tracking: Tracking) {
+        self.texts.forget();
         let before = std::mem::replace(&mut self.tracking, tracking);
         self.before_learning.get_or_insert(before);
     }
@@ -198,6 +208,8 @@ impl Store for SqliteStore {
 
     fn use_tracking(&mut self, tracking: Tracking) {
         self.referring = HashMap::new();
+        self.texts.forget();
+        self.looked_at.clear();
         // Where the application has no triggers of its own, ours are all there are, and they must not take what
         // saddlebag writes for edits. Where it has some, they must run; absorb then tells our own writes by the
         // row hash.
@@ -250,6 +262,7 @@ impl Store for SqliteStore {
         // The snapshot's read may fail where the beginning did not.
         self.execute("beginning a transaction", sql).inspect_err(|_| drop(self.rollback()))?;
         self.access = Some(access);
+        self.buried = None;
         self.last_seq = None;
         self.writers.forget();
         Ok(())
@@ -269,8 +282,11 @@ impl Store for SqliteStore {
     fn rollback(&mut self) -> Result<(), StoreError> {
         self.access = None;
         self.last_seq = None;
+        self.buried = None;
+        self.looked_at.clear();
         self.writers.forget();
         if let Some(before) = self.before_learning.take() {
+            self.texts.forget();
             self.tracking = before;
         }
         if self.connection.is_autocommit() {
@@ -286,6 +302,7 @@ impl Store for SqliteStore {
 
     fn rollback_to_savepoint(&mut self) -> Result<(), StoreError> {
         // Places in the feed that were given since are lost: a gap in the feed means nothing.
+        self.buried = None;
         self.writers.forget();
         self.execute("going back to a savepoint", "ROLLBACK TO saddlebag")
     }
@@ -308,7 +325,7 @@ impl Store for SqliteStore {
 
     fn journal_existing(&mut self, table: u32, limit: u64) -> Result<u64, StoreError> {
         match self.tracking.by_number(table) {
-            Some(table) => journal::existing(&self.connection, table, limit),
+            Some(table) => journal::existing(self, &table.clone(), limit),
             None => Ok(0),
         }
     }

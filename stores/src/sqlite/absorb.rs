@@ -4,7 +4,7 @@
 //! Invariant at the end: every row of a tracked table has a row state, its hash is that of its values now, and
 //! the journals are empty.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::identity::AssignedUids;
@@ -35,8 +35,6 @@ struct Absorb<'a> {
     buried: Vec<(u32, Uid)>,
     /// Rows whose references were not all known when they were hashed.
     unhashed: Vec<(u32, Key)>,
-    /// Tables in which some record is deleted.
-    with_tombstones: HashSet<u32>,
 }
 
 /// A row that is gone, with its state, while the states of all others still stand.
@@ -65,7 +63,6 @@ pub(super) fn absorb(
     let identity_order: Vec<TrackedTable> =
         tracking.identity_order().unwrap_or_default().into_iter().cloned().collect();
     let naming = Naming::new(AssignedUids::new(context.writer.node, entropy));
-    let with_tombstones = states::tables_with_tombstones(&store.connection)?;
     let mut absorb = Absorb {
         store,
         context,
@@ -73,7 +70,6 @@ pub(super) fn absorb(
         absorbed: Absorbed::default(),
         buried: Vec::new(),
         unhashed: Vec::new(),
-        with_tombstones,
     };
     if waiting <= ENTRIES_TOGETHER {
         absorb.turn(&identity_order, ENTRIES_TOGETHER)?;
@@ -209,7 +205,6 @@ impl Absorb<'_> {
         let version = Version::after(Some(state.latest()), gone.at, self.context.writer);
         let tombstone = Tombstone { uid, table: number, version, seq, source: None, state, values, same_as: None };
         states::save_tombstone(self.store, &tombstone, Some(&gone.origin))?;
-        self.with_tombstones.insert(number);
         self.buried.push((number, uid));
         self.absorbed.deleted += 1;
         Ok(())
@@ -250,8 +245,7 @@ impl Absorb<'_> {
         let is_assigned = derived.is_none();
         let uid = derived.unwrap_or_else(|| self.naming.assign());
         let (seq, hash) = (self.store.next_seq()?, table.row_hash(uid, &values));
-        let known = !is_assigned && self.with_tombstones.contains(&table.number);
-        let tombstone = if known { states::tombstone(self.store, table.number, uid)? } else { None };
+        let tombstone = if is_assigned { None } else { states::tombstone(self.store, table.number, uid)? };
         let state = match &tombstone {
             Some(tombstone) => raise::revived(tombstone, &ids(table), fresh.at, self.context, seq),
             None => raise::created(fresh.at, Some(hash).filter(|_| !is_assigned), self.context, seq),
@@ -264,7 +258,7 @@ impl Absorb<'_> {
             self.unhashed.push((table.number, fresh.key.clone()));
         }
         let stored = Stored { uid, hash, home: taken, state };
-        states::save(self.store, table, &fresh.key, &stored)?;
+        states::save_new(self.store, table, &fresh.key, &stored)?;
         self.absorbed.created += u64::from(!taken);
         self.absorbed.duplicates += u64::from(taken);
         Ok(())

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, Row, ToSql};
 use saddlebag_formats::{TimeMs, Value};
 
-use super::engine;
+use super::{SqliteStore, engine};
 use super::install::{BITS, NOW, words_of};
 use super::sql::{journal, key_columns, key_join, quote, states};
 use super::values::{Parameter, from_sql, key_at};
@@ -35,12 +35,32 @@ fn named_keys(table: &TrackedTable) -> (String, String) {
     (keys.join(", "), named.join(" AND "))
 }
 
-/// Notes rows without a row state as found by setup.
-pub(super) fn existing(connection: &Connection, table: &TrackedTable, limit: u64) -> Result<u64, StoreError> {
+/// Notes rows without a row state as found by setup, in the order of their keys: the next call goes on from the last.
+pub(super) fn existing(store: &mut SqliteStore, table: &TrackedTable, limit: u64) -> Result<u64, StoreError> {
+    let before = store.looked_at.remove(&table.number);
+    let rows = existing_after(&store.connection, table, before.as_ref(), limit)?;
+    if rows > 0 {
+        if let Some(last) = last_key(&store.connection, table)? {
+            store.looked_at.insert(table.number, last);
+        }
+        return Ok(rows);
+    }
+    // Whatever lies before is looked at once more: nothing may be missed.
+    if before.is_none() { Ok(0) } else { existing_after(&store.connection, table, None, limit) }
+}
+
+fn existing_after(
+    connection: &Connection,
+    table: &TrackedTable,
+    after: Option<&Key>,
+    limit: u64,
+) -> Result<u64, StoreError> {
     let (keys, named) = named_keys(table);
+    let marks: Vec<_> = (2..).take(table.key.len()).map(|at| format!("?{at}")).collect();
+    let beyond = after.map(|_| format!("AND ({keys}) > ({})", marks.join(", "))).unwrap_or_default();
     let sql = format!(
-        "INSERT INTO {journal} (op, at, {k}) SELECT 1, 0, {keys} FROM {name} t WHERE {named} \
-         AND NOT EXISTS (SELECT 1 FROM {states} s WHERE {join}) LIMIT ?1",
+        "INSERT INTO {journal} (op, at, {k}) SELECT 1, 0, {keys} FROM {name} t WHERE {named} {beyond} \
+         AND NOT EXISTS (SELECT 1 FROM {states} s WHERE {join}) ORDER BY {keys} LIMIT ?1",
         journal = journal(table.number),
         k = key_columns(table, "k"),
         name = quote(&table.name),
@@ -48,8 +68,20 @@ pub(super) fn existing(connection: &Connection, table: &TrackedTable, limit: u64
         join = key_join(table, "s.", "t."),
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = connection.execute(&sql, [limit]).map_err(|error| engine("taking in existing rows", &error))?;
+    let parts: Vec<_> = after.iter().flat_map(|key| &key.0).map(Parameter).collect();
+    let mut parameters: Vec<&dyn ToSql> = vec![&limit];
+    parameters.extend(parts.iter().map(|part| part as &dyn ToSql));
+    let rows = connection.execute(&sql, parameters.as_slice()).map_err(|error| engine("taking in existing rows", &error))?;
     Ok(rows as u64)
+}
+
+/// The key of the last entry.
+fn last_key(connection: &Connection, table: &TrackedTable) -> Result<Option<Key>, StoreError> {
+    let failed = |error| engine("taking in existing rows", &error);
+    let sql = format!("SELECT {} FROM {} ORDER BY id DESC LIMIT 1", key_columns(table, "k"), journal(table.number));
+    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
+    let mut rows = statement.query([]).map_err(failed)?;
+    rows.next().map_err(failed)?.map(|row| key_at(row, 0, table.key.len())).transpose().map_err(failed)
 }
 
 /// Notes every row of a table as perhaps changed, and every row state without a row as deleted: absorb tells by the

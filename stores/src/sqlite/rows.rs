@@ -46,7 +46,8 @@ pub(super) fn read(
     let failed = |error| engine("reading records", &error);
     let parts = table.key.len();
     let found: Vec<Found> = {
-        let sql = format!("{} WHERE s.home = 0 AND {condition}", select(table));
+        let select = store.texts.of(table, "records", || select(table));
+        let sql = format!("{select} WHERE s.home = 0 AND {condition}");
         let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
         let rows = statement.query_map(parameters, |row| {
             let uid = uid_at(row, parts)?.unwrap_or(Uid([0; 16]));
@@ -82,8 +83,10 @@ pub(super) fn read_row(
     uid: Option<Uid>,
 ) -> Result<Option<Vec<Value>>, StoreError> {
     let failed = |error| engine("reading a changed row", &error);
-    let (columns, joins) = row_columns(table);
-    let sql = format!("SELECT 1{columns} FROM {} t{joins} WHERE {}", quote(&table.name), key_equals(table, "t.", 1));
+    let sql = store.texts.of(table, "row", || {
+        let (columns, joins) = row_columns(table);
+        format!("SELECT 1{columns} FROM {} t{joins} WHERE {}", quote(&table.name), key_equals(table, "t.", 1))
+    });
     let mut values = {
         let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
         let mut rows = statement.query(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;

@@ -45,7 +45,9 @@ pub(super) fn decode(store: &mut SqliteStore, bytes: &[u8]) -> Result<RowState, 
 /// The row state under a key.
 pub(super) fn at_key(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -> Result<Option<Stored>, StoreError> {
     let failed = |error| engine("reading a row state", &error);
-    let sql = format!("SELECT uid, hash, home, state FROM {} WHERE {}", states(table.number), state_key_equals(table));
+    let sql = store.texts.of(table, "state", || {
+        format!("SELECT uid, hash, home, state FROM {} WHERE {}", states(table.number), state_key_equals(table))
+    });
     let found = {
         let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
         let mut rows = statement.query(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
@@ -72,7 +74,9 @@ pub(super) fn at_key(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -
 /// The uid of a record under a key; none if there is none, or it stays at home.
 pub(super) fn uid_at_key(store: &SqliteStore, table: &TrackedTable, key: &Key) -> Result<Option<Uid>, StoreError> {
     let failed = |error| engine("reading a row state", &error);
-    let sql = format!("SELECT uid FROM {} WHERE {} AND home = 0", states(table.number), state_key_equals(table));
+    let sql = store.texts.of(table, "uid", || {
+        format!("SELECT uid FROM {} WHERE {} AND home = 0", states(table.number), state_key_equals(table))
+    });
     let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
     let mut rows = statement.query(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
     rows.next().map_err(failed)?.map(|row| row.get(0).map(Uid)).transpose().map_err(failed)
@@ -85,23 +89,57 @@ pub(super) fn save(
     key: &Key,
     stored: &Stored,
 ) -> Result<(), StoreError> {
+    let parts = table.key.len();
+    // Most often key and uid stay: then only what changes is written, and the index on the uid is left alone.
+    let sql = store.texts.of(table, "change state", || {
+        let at = |n: usize| parts + n;
+        format!(
+            "UPDATE {} SET seq = ?{}, first_seq = ?{}, hash = ?{}, home = ?{}, state = ?{} WHERE {} AND uid = ?{}",
+            states(table.number),
+            at(2),
+            at(3),
+            at(4),
+            at(5),
+            at(6),
+            state_key_equals(table),
+            at(1)
+        )
+    });
+    if write(store, &sql, key, stored)? == 0 {
+        save_new(store, table, key, stored)?;
+    }
+    Ok(())
+}
+
+/// Writes the row state of a record that is new here, over whatever is there under its key.
+pub(super) fn save_new(
+    store: &mut SqliteStore,
+    table: &TrackedTable,
+    key: &Key,
+    stored: &Stored,
+) -> Result<(), StoreError> {
+    let sql = store.texts.of(table, "new state", || {
+        format!(
+            "INSERT OR REPLACE INTO {} ({}, uid, seq, first_seq, hash, home, state) VALUES ({})",
+            states(table.number),
+            key_columns(table, "k"),
+            marks(table.key.len() + 6)
+        )
+    });
+    write(store, &sql, key, stored).map(drop)
+}
+
+/// Runs a statement with key, uid, seq, first seq, hash, home and state as parameters.
+fn write(store: &mut SqliteStore, sql: &str, key: &Key, stored: &Stored) -> Result<usize, StoreError> {
     let failed = |error| engine("writing a row state", &error);
     let bytes = encode(store, &stored.state)?;
-    let parts = table.key.len();
-    let sql = format!(
-        "INSERT OR REPLACE INTO {} ({}, uid, seq, first_seq, hash, home, state) VALUES ({})",
-        states(table.number),
-        key_columns(table, "k"),
-        marks(parts + 6)
-    );
     let (seq, first) = (stored.state.seq().0.cast_signed(), stored.state.first_seq().0.cast_signed());
     let hash = stored.hash.cast_signed();
     let keys: Vec<_> = key.0.iter().map(Parameter).collect();
     let mut parameters: Vec<&dyn ToSql> = keys.iter().map(|part| part as &dyn ToSql).collect();
     parameters.extend([&stored.uid.0 as &dyn ToSql, &seq, &first, &hash, &stored.home, &bytes]);
-    let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
-    statement.execute(parameters.as_slice()).map_err(failed)?;
-    Ok(())
+    let mut statement = store.connection.prepare_cached(sql).map_err(failed)?;
+    statement.execute(parameters.as_slice()).map_err(failed)
 }
 
 /// Hashes a row again, as it stands now.
@@ -124,7 +162,9 @@ pub(super) fn save_all(store: &mut SqliteStore, table: &TrackedTable, records: &
 /// Takes away the row state under a key.
 pub(super) fn remove(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -> Result<(), StoreError> {
     let failed = |error| engine("deleting a row state", &error);
-    let sql = format!("DELETE FROM {} WHERE {}", states(table.number), state_key_equals(table));
+    let sql = store.texts.of(table, "forget state", || {
+        format!("DELETE FROM {} WHERE {}", states(table.number), state_key_equals(table))
+    });
     let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
     statement.execute(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
     Ok(())
@@ -145,8 +185,16 @@ pub(super) fn keys(store: &SqliteStore, table: &TrackedTable, uids: &[Uid]) -> R
     Ok(found)
 }
 
+/// Whether some record of a table is deleted; asked once a transaction.
+pub(super) fn has_tombstones(store: &mut SqliteStore, table: u32) -> Result<bool, StoreError> {
+    if store.buried.is_none() {
+        store.buried = Some(tables_with_tombstones(&store.connection)?);
+    }
+    Ok(store.buried.as_ref().is_some_and(|buried| buried.contains(&table)))
+}
+
 /// The tables in which some record is deleted, by number.
-pub(super) fn tables_with_tombstones(connection: &Connection) -> Result<HashSet<u32>, StoreError> {
+fn tables_with_tombstones(connection: &Connection) -> Result<HashSet<u32>, StoreError> {
     let failed = |error| engine("reading deleted records", &error);
     let sql = "SELECT DISTINCT table_number FROM saddlebag_tombstone";
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
@@ -179,6 +227,9 @@ fn decode_tombstone(store: &mut SqliteStore, table: u32, bytes: &TombstoneBytes)
 
 /// The tombstone of a record, if it is deleted.
 pub(super) fn tombstone(store: &mut SqliteStore, table: u32, uid: Uid) -> Result<Option<Tombstone>, StoreError> {
+    if !has_tombstones(store, table)? {
+        return Ok(None);
+    }
     let failed = |error| engine("reading a deleted record", &error);
     let found = {
         let sql = format!("SELECT {TOMBSTONE} WHERE table_number = ?1 AND uid = ?2");
@@ -224,6 +275,9 @@ pub(super) fn save_tombstone(
         base: None,
     });
     let (deletion, state) = (encode(store, &deletion)?, encode(store, &tombstone.state)?);
+    if let Some(buried) = &mut store.buried {
+        buried.insert(tombstone.table);
+    }
     let sql = "INSERT OR REPLACE INTO saddlebag_tombstone (table_number, uid, seq, deletion, state, old, same_as, key) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
                COALESCE(?8, (SELECT key FROM saddlebag_tombstone WHERE table_number = ?1 AND uid = ?2)))";
@@ -239,7 +293,10 @@ pub(super) fn save_tombstone(
 }
 
 /// Takes away the tombstone of a record that lives again.
-pub(super) fn remove_tombstone(store: &SqliteStore, table: u32, uid: Uid) -> Result<(), StoreError> {
+pub(super) fn remove_tombstone(store: &mut SqliteStore, table: u32, uid: Uid) -> Result<(), StoreError> {
+    if !has_tombstones(store, table)? {
+        return Ok(());
+    }
     let failed = |error| engine("reviving a deleted record", &error);
     let sql = "DELETE FROM saddlebag_tombstone WHERE table_number = ?1 AND uid = ?2";
     let mut statement = store.connection.prepare_cached(sql).map_err(failed)?;

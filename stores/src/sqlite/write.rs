@@ -49,7 +49,10 @@ fn write_one(
     }
     keep_beside(store, table, row, &key)?;
     let stored = Stored { uid: row.uid, hash: row.hash, home: false, state: row.state.clone() };
-    states::save(store, table, &key, &stored)?;
+    match row.key {
+        Some(_) => states::save(store, table, &key, &stored)?,
+        None => states::save_new(store, table, &key, &stored)?,
+    }
     if row.key.is_none() {
         states::remove_tombstone(store, table.number, row.uid)?;
         if has_unsent_default(table, row) {
@@ -102,23 +105,25 @@ fn insert(
     table: &TrackedTable,
     values: &[(usize, Value)],
 ) -> Result<Result<Key, Refusal>, StoreError> {
-    let name = quote(&table.name);
-    let mut columns: Vec<String> = values.iter().map(|(index, _)| quote(&table.columns[*index].name)).collect();
     let mut given: Vec<&Value> = values.iter().map(|(_, value)| value).collect();
     let next = match table.key.as_slice() {
-        [part] if part.given_by == KeyGiver::Next => Some(next_key(store, &name, &quote(&part.name))?),
+        [part] if part.given_by == KeyGiver::Next => {
+            Some(next_key(store, &quote(&table.name), &quote(&part.name))?)
+        }
         _ => None,
     };
-    if let Some(next) = &next {
-        columns.push(quote(&table.key[0].name));
-        given.push(next);
-    }
-    let sql = if columns.is_empty() {
-        format!("INSERT INTO {name} DEFAULT VALUES")
-    } else {
-        let or_abort = or_abort(store, table)?;
+    given.extend(&next);
+    let or_abort = or_abort(store, table)?;
+    let indexes = values.iter().map(|(index, _)| *index).collect();
+    let sql = store.texts.of_columns(table, "insert", indexes, || {
+        let shared = values.iter().map(|(index, _)| quote(&table.columns[*index].name));
+        let columns: Vec<String> = shared.chain(next.iter().map(|_| quote(&table.key[0].name))).collect();
+        let name = quote(&table.name);
+        if columns.is_empty() {
+            return format!("INSERT INTO {name} DEFAULT VALUES");
+        }
         format!("INSERT{or_abort} INTO {name} ({}) VALUES ({})", columns.join(", "), marks(columns.len()))
-    };
+    });
     if let Err(refusal) = execute(store, &sql, &given)? {
         return Ok(Err(refusal));
     }
@@ -154,12 +159,16 @@ fn update(
     if values.is_empty() {
         return Ok(Ok(key.clone()));
     }
-    let set =
-        |(at, (index, _)): (usize, &(usize, Value))| format!("{} = ?{}", quote(&table.columns[*index].name), at + 1);
-    let sets: Vec<_> = values.iter().enumerate().map(set).collect();
-    let condition = key_equals(table, "", values.len() + 1);
-    let (or_abort, name) = (or_abort(store, table)?, quote(&table.name));
-    let sql = format!("UPDATE{or_abort} {name} SET {} WHERE {}", sets.join(", "), condition);
+    let or_abort = or_abort(store, table)?;
+    let indexes = values.iter().map(|(index, _)| *index).collect();
+    let sql = store.texts.of_columns(table, "update", indexes, || {
+        let set = |(at, (index, _)): (usize, &(usize, Value))| {
+            format!("{} = ?{}", quote(&table.columns[*index].name), at + 1)
+        };
+        let sets: Vec<_> = values.iter().enumerate().map(set).collect();
+        let condition = key_equals(table, "", values.len() + 1);
+        format!("UPDATE{or_abort} {} SET {} WHERE {}", quote(&table.name), sets.join(", "), condition)
+    });
     let given: Vec<&Value> = values.iter().map(|(_, value)| value).chain(&key.0).collect();
     if let Err(refusal) = execute(store, &sql, &given)? {
         return Ok(Err(refusal));

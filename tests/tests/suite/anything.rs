@@ -23,6 +23,25 @@ use saddlebag_tests::tell;
 use evidence::Evidence;
 use world::World;
 
+/// What occurs in so many cases as there are by default.
+const OCCURS: [&str; 6] = [
+    "insert, insert or ignore, upsert, insert or replace by key, insert or replace by a unique value, update or replace, \
+     edit, one row edited five times, update that changes nothing, excluded column edited, reference changed, \
+     dangling reference, reference to an untracked table, delete, delete with children, refused to the application",
+    "identity corrected, identities exchanged, identity used again, identity used again elsewhere, entered again, \
+     entered again later, unique values exchanged, values passed around, shown number edited, \
+     another column of a shown number edited, column that appears",
+    "export, bundle applied, bundle known already, bundle too early, bundle that comes again, bundle lost, \
+     records applied, conflict, true conflict, parked, quarantined, settled, explained difference",
+    "beside: dangling, beside: no column, beside: no target, beside: other form, beside: shown with its origin, \
+     row that stays at home",
+    "held: another record of that identity, held: check, held: unique, held: parked, held: deletion, \
+     held: required target that never comes, unique value corrected, refused value corrected",
+    "table person, table patient, table staff, table duty, table stay, table item, table visit, table team, table post, \
+     table note, table village, table street, table known, table claim, table thing, table slip, table account, \
+     table circle, table pair, table audit, table report, table rule, table reply",
+];
+
 /// Cases by default.
 const CASES: u64 = 1_000;
 
@@ -31,7 +50,8 @@ fn run(seed: u64) -> BTreeMap<String, u64> {
     let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| live(&mut world)));
     if let Err(panic) = outcome {
         if std::env::var_os("SADDLEBAG_TRACE").is_some() {
-            (0..schema::NAMES.len()).for_each(|node| tell(&format!("-- {}\n{}", schema::NAMES[node], world.spec.sql(node))));
+            (0..schema::NAMES.len())
+                .for_each(|node| tell(&format!("-- {}\n{}", schema::NAMES[node], world.spec.sql(node))));
             tell(&world.spec.config());
             tell(&world.log.join("\n"));
         }
@@ -41,7 +61,7 @@ fn run(seed: u64) -> BTreeMap<String, u64> {
 }
 
 fn work(world: &mut World) {
-    let steps = 15 + world.random.below(20);
+    let steps = 12 + world.random.below(15);
     for _ in 0..steps {
         if world.one_in(3) {
             world.courier();
@@ -54,7 +74,7 @@ fn work(world: &mut World) {
 fn live(world: &mut World) {
     work(world);
     world.settle();
-    if world.one_in(2) {
+    if world.one_in(3) {
         // A second time, on what all places know.
         work(world);
         world.settle();
@@ -104,7 +124,10 @@ fn anything_that_applications_do_ends_equal_everywhere() {
     let all: Vec<BTreeMap<String, u64>> = std::thread::scope(|scope| {
         let start = |at| scope.spawn(move || some((first + at..first + cases).step_by(threads as usize)));
         let started: Vec<_> = (0..threads).map(start).collect();
-        started.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        started
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     });
     let mut totals: BTreeMap<String, u64> = BTreeMap::new();
     for (what, count) in all.into_iter().flatten() {
@@ -112,4 +135,9 @@ fn anything_that_applications_do_ends_equal_everywhere() {
     }
     tell(&format!("{cases} cases from seed {first}: {totals:?}"));
     assert_eq!(totals.get("failed"), None);
+    if cases >= CASES {
+        for what in OCCURS.iter().flat_map(|line| line.split(',')).map(str::trim) {
+            assert!(totals.get(what).copied().unwrap_or(0) > 0, "`{what}` never occurred");
+        }
+    }
 }

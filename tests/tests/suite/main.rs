@@ -5,6 +5,7 @@ mod beside;
 mod at_work;
 mod anything;
 mod capture;
+mod found;
 mod gnuhealth;
 mod identities;
 mod promise_1;

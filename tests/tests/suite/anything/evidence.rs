@@ -166,12 +166,7 @@ pub(crate) fn plain(value: &Value) -> Option<Sql> {
     })
 }
 
-fn one(
-    world: &mut World,
-    at: usize,
-    peers: &[NodeId],
-    groups: &mut BTreeMap<(usize, Uid), BTreeSet<String>>,
-) -> Node {
+fn one(world: &mut World, at: usize, peers: &[NodeId], groups: &mut BTreeMap<(usize, Uid), BTreeSet<String>>) -> Node {
     let (spec, store) = (&world.spec, &mut world.fleet.nodes[at].store);
     let mut node = Node::default();
     store.begin(Access::Read).unwrap();

@@ -13,6 +13,9 @@ use super::world::World;
 /// A row that stayed at home stays there when the row whose identity it has is deleted or corrected: nobody takes it in.
 const HOME_ROWS_STAY_AFTER_THEIR_TWIN: bool = true;
 
+/// An application that writes the true value over what is shown leaves the true value beside the record as well.
+const STALE_VALUES_STAND_BESIDE: bool = true;
+
 pub(crate) fn check(world: &mut World, evidence: &Evidence) {
     for node in 0..NAMES.len() {
         for held in &evidence.nodes[node].held {
@@ -111,13 +114,7 @@ fn held_is_true(world: &World, evidence: &Evidence, node: usize, held: &HeldChan
 }
 
 /// Whether the database refuses a held change, tried by SQL alone and undone.
-fn is_refused(
-    world: &World,
-    evidence: &Evidence,
-    node: usize,
-    held: &HeldChange,
-    wanted: &[(usize, &Value)],
-) -> bool {
+fn is_refused(world: &World, evidence: &Evidence, node: usize, held: &HeldChange, wanted: &[(usize, &Value)]) -> bool {
     let of = &world.spec.tables[held.table];
     let mut values: Vec<(String, Sql)> = Vec::new();
     for (column, value) in wanted {
@@ -188,6 +185,9 @@ fn beside_is_true(
     let row: &Row = world.looks[node].row(table, tag).unwrap();
     let stands = row.values[column].as_ref().map(typed);
     let shown = beside.shown.as_ref().and_then(plain).map(|shown| typed(&shown));
+    if STALE_VALUES_STAND_BESIDE && stands == plain(&beside.value).as_ref().map(typed) {
+        return "beside: stale";
+    }
     assert_eq!(stands, shown, "{}: the column holds something else", told());
     match beside.why {
         BesideWhy::NoColumn => {
@@ -206,7 +206,11 @@ fn beside_is_true(
                 panic!("{}: it is no text", told());
             };
             let is_origin = |name: &&str| shown.starts_with(&format!("{text} ({name}"));
-            assert!(NAMES.iter().any(|name| is_origin(&name)) && shown.ends_with(')'), "{}: it shows no origin", told());
+            assert!(
+                NAMES.iter().any(|name| is_origin(&name)) && shown.ends_with(')'),
+                "{}: it shows no origin",
+                told()
+            );
             // Another record had it, though it may be gone by now; or this clinic's own counter is still to reach it.
             let is_foreign = node != 0 && !is_origin(&NAMES[node]);
             let said = format!("text {text}");
@@ -249,7 +253,12 @@ fn home_is_true(world: &World, node: usize, table: usize, tag: &str) {
     let had = world.identities.get(&(table, said)).map_or(0, |tags| tags.len());
     // The rows of a matched table are named by their identity alone.
     let had = had + usize::from(of.direction == "match");
-    assert!(others > 0 || (HOME_ROWS_STAY_AFTER_THEIR_TWIN && had > 1), "`{}` {tag} stays at home at {}, but its identity {own:?} is its own", of.name, NAMES[node]);
+    assert!(
+        others > 0 || (HOME_ROWS_STAY_AFTER_THEIR_TWIN && had > 1),
+        "`{}` {tag} stays at home at {}, but its identity {own:?} is its own",
+        of.name,
+        NAMES[node]
+    );
 }
 
 /// People correct what is refused: a value that another record has is changed in that one, one that may not be is
@@ -276,9 +285,9 @@ fn free(world: &mut World, evidence: &Evidence, node: usize, held: &HeldChange) 
     for (column, value) in wanted {
         let Role::Scarce { at } = &of.columns[column].role else { continue };
         let Some(value) = plain(value).filter(|value| at[node] && *value != Sql::Null) else { continue };
-        let in_the_way = world.looks[node].tables[held.table].iter().find(|row| {
-            row.values[column].as_ref() == Some(&value) && Some(&row.tag) != tag
-        });
+        let in_the_way = world.looks[node].tables[held.table]
+            .iter()
+            .find(|row| row.values[column].as_ref() == Some(&value) && Some(&row.tag) != tag);
         let Some(row) = in_the_way.cloned() else { continue };
         let fresh = Sql::Text(format!("S-free-{}", world.number()));
         return world.set(node, held.table, &row, column, fresh, "unique value corrected");

@@ -71,17 +71,7 @@ impl<'a> Parts<'a> {
     fn table(&mut self, part: &'static str, key: Key, identity: Identity, columns: Vec<Column>) -> Table {
         let (name, id) = (self.name(part, true), self.name("id", false));
         let without_rowid = key == Key::Given;
-        Table {
-            part,
-            name,
-            id,
-            key,
-            without_rowid,
-            identity,
-            unique_identity: false,
-            direction: "both",
-            columns,
-        }
+        Table { part, name, id, key, without_rowid, identity, unique_identity: false, direction: "both", columns }
     }
 
     fn key(&mut self) -> Key {
@@ -192,7 +182,8 @@ impl<'a> Parts<'a> {
     fn staff(&mut self, person: usize) {
         let (login, tag) = (self.column("login", Role::Name { required: true }), self.tag());
         let person = self.refers("person", person, false);
-        let mut table = self.table("staff", Key::Columns(vec![0]), Identity::Natural(vec![0]), vec![login, tag, person]);
+        let mut table =
+            self.table("staff", Key::Columns(vec![0]), Identity::Natural(vec![0]), vec![login, tag, person]);
         table.without_rowid = self.one_in(2);
         let staff = self.add(table);
         if self.one_in(2) {
@@ -277,8 +268,7 @@ impl<'a> Parts<'a> {
     fn known(&mut self, _person: usize) {
         // Its code is its name, for the test as well.
         let tag = self.tag();
-        let mut table =
-            self.table("known", Key::Rowid { autoincrement: true }, Identity::Natural(vec![0]), vec![tag]);
+        let mut table = self.table("known", Key::Rowid { autoincrement: true }, Identity::Natural(vec![0]), vec![tag]);
         (table.direction, table.unique_identity) = ("match", true);
         self.spec.tables.push(table);
         let known = self.spec.tables.len() - 1;

@@ -27,7 +27,9 @@ pub(crate) fn rows(spec: &Spec, node: usize, random: &mut TestEntropy) -> String
             let is_shared = match &table.identity {
                 Identity::Copied => at <= 2,
                 // Where a part of the identity is null, each place has a record of its own.
-                Identity::Natural(columns) => at <= 2 && columns.iter().all(|at| !is_reference(&table.columns[*at].role)),
+                Identity::Natural(columns) => {
+                    at <= 2 && columns.iter().all(|at| !is_reference(&table.columns[*at].role))
+                }
                 Identity::Uuid(_) | Identity::Named => at <= 2,
                 Identity::Assigned => false,
             };

@@ -474,9 +474,13 @@ impl World {
         let mut shown = Vec::new();
         for (node, look) in self.looks.iter().enumerate() {
             for (table, of) in self.spec.tables.iter().enumerate() {
-                for (column, _) in of.columns.iter().enumerate().filter(|(_, c)| matches!(c.role, Role::Counter { .. })) {
-                    let is_shown = |row: &&Row| matches!(&row.values[column], Some(Sql::Text(code)) if code.ends_with(')'));
-                    shown.extend(look.tables[table].iter().filter(is_shown).map(|row| (node, table, column, row.clone())));
+                for (column, _) in of.columns.iter().enumerate().filter(|(_, c)| matches!(c.role, Role::Counter { .. }))
+                {
+                    let is_shown =
+                        |row: &&Row| matches!(&row.values[column], Some(Sql::Text(code)) if code.ends_with(')'));
+                    shown.extend(
+                        look.tables[table].iter().filter(is_shown).map(|row| (node, table, column, row.clone())),
+                    );
                 }
             }
         }
@@ -498,7 +502,8 @@ impl World {
     }
 
     fn exchange_scarce(&mut self, node: usize) {
-        let is_scarce = |at: &usize| self.spec.tables[*at].columns.iter().any(|c| matches!(c.role, Role::Scarce { .. }));
+        let is_scarce =
+            |at: &usize| self.spec.tables[*at].columns.iter().any(|c| matches!(c.role, Role::Scarce { .. }));
         let tables: Vec<usize> = (0..self.spec.tables.len()).filter(is_scarce).collect();
         if !tables.is_empty() {
             let table = tables[self.random.below(tables.len())];

@@ -13,7 +13,7 @@ use saddlebag_tests::fleet::{Fleet, FleetNode, FleetPlan, TestEntropy};
 
 use super::look::{Keys, Look, meaning};
 use super::parts::Parts;
-use super::schema::{Column, Identity, NAMES, Role, Spec, quote};
+use super::schema::{Column, Identity, NAMES, Role, Spec, Table, quote};
 
 /// A matched row that was deleted at the ministry comes back when a bundle refers to it.
 const MATCHED_ROWS_COME_BACK: bool = true;
@@ -155,11 +155,20 @@ impl World {
             }
             self.log.push(format!("{}: {what}, refused: {reason}", NAMES[node]));
             // A clinic's counter never meets a number that came from elsewhere.
-            let is_code = |column: &Column| {
-                matches!(column.role, Role::Counter { .. }) && reason.ends_with(&format!(".{}", column.name))
+            let is_code = |table: &Table| {
+                let is_met = |column: &&Column| reason.ends_with(&format!(": {}.{}", table.name, column.name));
+                table
+                    .columns
+                    .iter()
+                    .filter(|column| matches!(column.role, Role::Counter { .. }))
+                    .any(|column| is_met(&column))
             };
-            let is_counted = self.spec.tables.iter().flat_map(|table| &table.columns).any(is_code);
-            assert!(!is_counted || node == 0 || what.contains("number"), "the application at {} lost a number: {reason}", NAMES[node]);
+            let is_counted = self.spec.tables.iter().any(is_code);
+            assert!(
+                !is_counted || node == 0 || what.contains("number"),
+                "the application at {} lost a number: {reason}",
+                NAMES[node]
+            );
             self.count("refused to the application");
             return false;
         }
@@ -182,15 +191,18 @@ impl World {
                     if self.spec.tables[table].columns.iter().any(|column| column.lacking == Some(node)) {
                         self.deleted_blind.insert((table, row.tag.clone()));
                     }
-                    let tokens = row.values.iter().enumerate().filter_map(|(column, value)| {
-                        token(&self.spec, table, column, value.as_ref()?)
-                    });
+                    let tokens = row
+                        .values
+                        .iter()
+                        .enumerate()
+                        .filter_map(|(column, value)| token(&self.spec, table, column, value.as_ref()?));
                     self.seen.extend(tokens);
                 }
             }
             for row in &after.tables[table] {
                 // A row that replaces one under its key is the same record, and what referred to the one means it.
-                if let Some(replaced) = before.tables[table].iter().find(|was| was.key == row.key && was.tag != row.tag) {
+                if let Some(replaced) = before.tables[table].iter().find(|was| was.key == row.key && was.tag != row.tag)
+                {
                     let spot = (table, vec!["replaced".to_owned(), replaced.tag.clone()]);
                     self.identities.entry(spot).or_default().extend([replaced.tag.clone(), row.tag.clone()]);
                 }
@@ -288,6 +300,16 @@ impl World {
             self.add(what, count);
         }
         let before = self.look(to);
+        // What is excluded goes with its row, and no other place can bring it back.
+        for (table, rows) in before.tables.iter().enumerate() {
+            for row in rows.iter().filter(|row| self.looks[to].row(table, &row.tag).is_none()) {
+                let excluded =
+                    |(column, _): &(usize, _)| self.spec.tables[table].columns[*column].role == Role::Excluded;
+                let values = row.values.iter().enumerate().filter(excluded);
+                self.seen
+                    .extend(values.filter_map(|(column, value)| token(&self.spec, table, column, value.as_ref()?)));
+            }
+        }
         let matched = (0..self.spec.tables.len()).filter(|at| self.spec.tables[*at].direction == "match");
         for table in matched.filter(|_| !MATCHED_ROWS_COME_BACK) {
             assert_eq!(before.tables[table], self.looks[to].tables[table], "an import changed a matched table");
@@ -363,6 +385,9 @@ impl World {
             let _absorbed = node.store.absorb(&context, &mut node.entropy).unwrap();
             node.store.commit().unwrap();
         }
+        node.store.begin(Access::Write).unwrap();
+        node.store.hash_references().unwrap();
+        node.store.commit().unwrap();
     }
 
     /// Whether a node's application may write a table: one that travels one way is written where it comes from.

@@ -1,0 +1,152 @@
+//! What the randomised fleet of `anything.rs` found, each as small as it gets.
+
+use rusqlite::Connection;
+use saddlebag_stores::{Access, Store};
+use saddlebag_tests::fleet::{Fleet, FleetPlan};
+
+const NAMES: [&str; 2] = ["ministry", "clinic-a"];
+
+fn fleet(tables: &str, schema: impl Fn(usize, &mut Connection)) -> Fleet {
+    Fleet::new(&FleetPlan { names: &NAMES, tables, seed: 1 }, schema)
+}
+
+fn run(fleet: &Fleet, node: usize, sql: &str) {
+    fleet.nodes[node].app.execute_batch(sql).unwrap();
+}
+
+/// What a query of one column gives, in order.
+fn ask(fleet: &Fleet, node: usize, sql: &str) -> Vec<Option<String>> {
+    let mut statement = fleet.nodes[node].app.prepare(sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+fn texts(all: &[&str]) -> Vec<Option<String>> {
+    all.iter().map(|text| Some((*text).to_owned())).collect()
+}
+
+const VILLAGES: &str = "CREATE TABLE village (id INTEGER PRIMARY KEY, code TEXT, note TEXT);
+    CREATE TABLE street (id INTEGER PRIMARY KEY, name TEXT, village INTEGER REFERENCES village (id));";
+
+const VILLAGE_TABLES: &str = "[village]\nidentity = 'natural(code)'\n[street]\nidentity = 'assigned'";
+
+/// A second row of one identity stays at home; when the first is gone, it is the only one, and nothing keeps it there.
+#[test]
+fn a_row_that_stayed_at_home_is_a_record_once_its_twin_is_gone() {
+    for how in ["DELETE FROM village WHERE id = 1", "UPDATE village SET code = 'W' WHERE id = 1"] {
+        let mut fleet = fleet(VILLAGE_TABLES, |_, connection| connection.execute_batch(VILLAGES).unwrap());
+        run(&fleet, 1, "INSERT INTO village VALUES (1, 'V', 'first'), (2, 'V', 'second')");
+        fleet.settle();
+        run(&fleet, 1, how);
+        fleet.settle();
+        let here = ask(&fleet, 1, "SELECT note FROM village ORDER BY note");
+        assert_eq!(ask(&fleet, 0, "SELECT note FROM village ORDER BY note"), here, "after {how}");
+    }
+}
+
+/// A row that stayed at home is corrected and becomes a record: what refers to it means it everywhere.
+#[test]
+fn references_to_a_row_that_leaves_home_are_told() {
+    let mut fleet = fleet(VILLAGE_TABLES, |_, connection| connection.execute_batch(VILLAGES).unwrap());
+    run(&fleet, 1, "INSERT INTO village VALUES (1, 'V', 'first'), (2, 'V', 'second')");
+    run(&fleet, 1, "INSERT INTO street VALUES (1, 'Long', 2)");
+    fleet.settle();
+    run(&fleet, 1, "UPDATE village SET code = 'W' WHERE id = 2");
+    fleet.settle();
+    let sql = "SELECT v.note FROM street s LEFT JOIN village v ON v.id = s.village";
+    assert_eq!(ask(&fleet, 1, sql), texts(&["second"]));
+    assert_eq!(ask(&fleet, 0, sql), texts(&["second"]));
+}
+
+const PEOPLE: &str = "CREATE TABLE person (id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL, name TEXT);
+    CREATE TABLE note (id INTEGER PRIMARY KEY, about INTEGER, resource TEXT);";
+
+/// A record that was deleted here and edited there comes back: bare ids that name it mean it again.
+#[test]
+fn a_record_that_comes_back_has_the_references_that_it_had() {
+    let tables = "[person]\nidentity = 'uuid(uuid)'\n[note]\nidentity = 'assigned'\n\
+        references = { about = 'person', resource = 'model,id' }";
+    let mut fleet = fleet(tables, |_, connection| connection.execute_batch(PEOPLE).unwrap());
+    run(&fleet, 0, "INSERT INTO person VALUES (7, 'p', 'Ada'); INSERT INTO note VALUES (1, 7, 'person,7')");
+    fleet.settle();
+    run(&fleet, 1, "UPDATE person SET name = 'Ada B'");
+    run(&fleet, 0, "DELETE FROM person");
+    fleet.settle();
+    for node in 0..2 {
+        let at = NAMES[node];
+        assert_eq!(ask(&fleet, node, "SELECT name FROM person"), texts(&["Ada B"]), "at {at}");
+        let bare = "SELECT p.name FROM note n LEFT JOIN person p ON p.id = n.about";
+        assert_eq!(ask(&fleet, node, bare), texts(&["Ada B"]), "by a bare id at {at}");
+        let named = "SELECT p.name FROM note n LEFT JOIN person p ON n.resource = 'person,' || p.id";
+        assert_eq!(ask(&fleet, node, named), texts(&["Ada B"]), "by text at {at}");
+    }
+}
+
+/// A record is deleted and entered again where the schema lacks a column: both ends know the same of that column.
+#[test]
+fn what_stood_beside_a_record_that_is_entered_again_is_the_same_at_both_ends() {
+    let mut fleet = fleet("[person]\nidentity = 'uuid(uuid)'", |node, connection| {
+        let extra = if node == 0 { ", extra TEXT" } else { "" };
+        connection.execute_batch(&format!("CREATE TABLE person (id INTEGER PRIMARY KEY, uuid TEXT{extra})")).unwrap();
+    });
+    run(&fleet, 0, "INSERT INTO person VALUES (1, 'p', 'only here')");
+    fleet.settle();
+    run(&fleet, 1, "DELETE FROM person; INSERT INTO person (uuid) VALUES ('p')");
+    fleet.settle();
+    let (ministry, clinic) = (fleet.nodes[0].versions(), fleet.nodes[1].versions());
+    assert_eq!(ministry.len(), clinic.len());
+    for (spot, known) in &ministry {
+        assert_eq!(clinic.get(spot), Some(known), "{spot:?}");
+    }
+}
+
+/// "`match`: only resolve references, never move data."
+#[test]
+fn a_matched_row_that_was_deleted_does_not_come_back_by_a_reference() {
+    let tables = "[kind]\nidentity = 'natural(code)'\ndirection = 'match'\n[claim]\nidentity = 'assigned'";
+    let mut fleet = fleet(tables, |_, connection| {
+        let sql = "CREATE TABLE kind (id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE);
+            CREATE TABLE claim (id INTEGER PRIMARY KEY, kind INTEGER REFERENCES kind (id));
+            INSERT INTO kind VALUES (1, 'K')";
+        connection.execute_batch(sql).unwrap();
+    });
+    run(&fleet, 0, "DELETE FROM kind");
+    run(&fleet, 1, "INSERT INTO claim VALUES (1, 1)");
+    fleet.settle();
+    assert_eq!(ask(&fleet, 0, "SELECT code FROM kind"), texts(&[]));
+    let sql = "SELECT CAST(kind AS TEXT) FROM claim";
+    assert_eq!(ask(&fleet, 0, sql), [None]);
+    assert_eq!(ask(&fleet, 1, sql), texts(&["1"]));
+}
+
+/// An application writes the true number over the one that is shown: nothing stands beside the record any more.
+#[test]
+fn a_true_value_in_its_column_does_not_stand_beside_the_record_too() {
+    let mut fleet = fleet("[slip]\nidentity = 'assigned'\nlocal_unique = ['code']", |_, connection| {
+        connection.execute_batch("CREATE TABLE slip (id INTEGER PRIMARY KEY, code TEXT)").unwrap();
+    });
+    run(&fleet, 0, "INSERT INTO slip VALUES (1, 'CODE 1')");
+    run(&fleet, 1, "INSERT INTO slip VALUES (1, 'CODE 1')");
+    fleet.settle();
+    run(&fleet, 0, "DELETE FROM slip WHERE id = 1; UPDATE slip SET code = 'CODE 1'");
+    fleet.settle();
+    let store = &mut fleet.nodes[0].store;
+    let table = store.tracking().by_name("slip").unwrap().clone();
+    store.begin(Access::Read).unwrap();
+    assert_eq!(store.beside(&table).unwrap(), []);
+    store.rollback().unwrap();
+}
+
+/// What setup finds at both places is one record: when the ministry deletes it before the clinic has said anything,
+/// it is gone at both, or stands at both.
+#[test]
+fn what_was_found_at_both_places_and_deleted_at_one_is_the_same_at_both() {
+    let mut fleet = fleet("[person]\nidentity = 'uuid(uuid)'", |_, connection| {
+        let sql = "CREATE TABLE person (id INTEGER PRIMARY KEY, uuid TEXT, name TEXT); \
+            INSERT INTO person VALUES (1, 'p', 'Ada')";
+        connection.execute_batch(sql).unwrap();
+    });
+    run(&fleet, 0, "DELETE FROM person");
+    fleet.carry(0, 1);
+    fleet.settle();
+    assert_eq!(ask(&fleet, 0, "SELECT name FROM person"), ask(&fleet, 1, "SELECT name FROM person"));
+}
