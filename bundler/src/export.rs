@@ -182,10 +182,11 @@ impl Exporter<'_> {
         }
         let (mut parts, mut bundles) = (Parts::new(self.records_per_bundle), Vec::new());
         loop {
-            let Draft { snapshot, part, made, too_large } = match self.in_snapshot(|this| this.look(link, &mut parts))? {
-                Look::NoNews(standing) => return Ok(without_news(standing)),
-                Look::Draft(draft) => *draft,
-            };
+            let Draft { snapshot, part, made, too_large } =
+                match self.in_snapshot(|this| this.look(link, &mut parts))? {
+                    Look::NoNews(standing) => return Ok(without_news(standing)),
+                    Look::Draft(draft) => *draft,
+                };
             let folder = self.outbox.join(snapshot.link.name.as_str());
             files::create_private_folders(&folder).map_err(OutboxError::from)?;
             let peer = snapshot.link.name.clone();

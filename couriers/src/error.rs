@@ -231,7 +231,9 @@ pub enum NodeError {
         candidates: Vec<String>,
     },
     /// What cannot be done about a row that stays at home.
-    #[error("the row {row} of `{table}` is no change of another node: it stays at home, for another row has its identity")]
+    #[error(
+        "the row {row} of `{table}` is no change of another node: it stays at home, for another row has its identity"
+    )]
     HeldAtHome {
         /// Its table.
         table: String,

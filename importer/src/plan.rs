@@ -373,7 +373,12 @@ impl Planner<'_> {
         if side == Side::Satellite {
             // A record with an edit that the central has not seen stands until the central has.
             let acknowledged = acknowledged.min(known.unwrap_or(acknowledged));
-            let edited = states().any(|(_, state)| is_unacknowledged(state, uplink, acknowledged));
+            let edited = states().any(|(column, state)| {
+                let known = seen.of(&column.name);
+                // What setup found at both ends needs no acknowledgement to be known.
+                let is_seen = state.version == known.version || Some(state.version) == known.base;
+                is_unacknowledged(state, uplink, acknowledged) && !is_seen
+            });
             return if edited { Planned::Nothing } else { Planned::Delete(deletion) };
         }
         let is_seen = |(column, state): (&TrackedColumn, &ColumnState)| {

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use saddlebag_formats::{Uid, Value};
+use saddlebag_stores::config::Direction;
 use saddlebag_stores::record::{Key, Known};
 use saddlebag_stores::tracking::{TrackedColumn, TrackedTable, Tracking, named_key};
 use saddlebag_stores::{Store, StoreError};
@@ -105,6 +106,11 @@ fn look_up(
     let missing: Vec<Uid> = uids.iter().filter(|uid| !found.contains_key(uid)).copied().collect();
     keys.known.extend(found.into_iter().map(|(uid, key)| ((table.number, uid), key)));
     if missing.is_empty() {
+        return Ok(());
+    }
+    // Rows that are only matched never come by a bundle, nor come back.
+    if table.direction == Direction::Match {
+        keys.absent.extend(missing.iter().map(|uid| (table.number, *uid)));
         return Ok(());
     }
     let deleted = store.records(table, &missing)?;

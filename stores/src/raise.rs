@@ -69,16 +69,26 @@ pub fn first_seen(before: &RowState, columns: &[u16], all: &[u16], hash: u64, se
     RowState::from_columns(&all.iter().map(column).collect::<Vec<_>>()).unwrap_or_else(|| before.clone())
 }
 
-/// A record that was deleted and inserted again under the same uid: an edit of every column.
+/// A record that was deleted and inserted again under the same uid: an edit of every column that this schema has. What
+/// stands beside a record was not entered again.
 #[must_use]
-pub fn revived(tombstone: &Tombstone, all: &[u16], at: TimeMs, context: &AbsorbContext, seq: Seq) -> RowState {
-    let state = edited(&tombstone.state, all, all, at, context, seq);
+pub fn revived(
+    tombstone: &Tombstone,
+    present: &[u16],
+    all: &[u16],
+    at: TimeMs,
+    context: &AbsorbContext,
+    seq: Seq,
+) -> RowState {
+    let state = edited(&tombstone.state, present, all, at, context, seq);
     let version = Version::after(Some(tombstone.version.max(tombstone.state.latest())), at, context.writer);
-    let mut state = state;
-    for layer in state.layers_mut() {
-        layer.version = version;
-    }
-    state
+    let column = |id: &u16| {
+        let known = *state.of(*id);
+        // It stands again at a new place: whoever was told of the deletion lacks it.
+        let column = if present.contains(id) { ColumnState { version, ..known } } else { ColumnState { seq, ..known } };
+        (*id, column)
+    };
+    RowState::from_columns(&all.iter().map(column).collect::<Vec<_>>()).unwrap_or(state)
 }
 
 #[cfg(test)]
@@ -144,7 +154,7 @@ mod tests {
             values: Vec::new(),
             same_as: None,
         };
-        let state = revived(&tombstone, &[0, 1], TimeMs(5), &context(0), Seq(10));
+        let state = revived(&tombstone, &[0, 1], &[0, 1], TimeMs(5), &context(0), Seq(10));
         assert!(state.row.version > tombstone.version);
         assert_eq!(state.row.base, Some(from_central().row.version));
     }

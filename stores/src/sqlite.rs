@@ -491,12 +491,7 @@ impl Store for SqliteStore {
         holders::holders(&self.connection, table, column, values)
     }
 
-    fn last_in_series(
-        &mut self,
-        table: &TrackedTable,
-        column: usize,
-        prefix: &str,
-    ) -> Result<Option<u64>, StoreError> {
+    fn last_in_series(&mut self, table: &TrackedTable, column: usize, prefix: &str) -> Result<Option<u64>, StoreError> {
         holders::last_in_series(&self.connection, table, column, prefix)
     }
 

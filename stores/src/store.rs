@@ -485,12 +485,7 @@ pub trait Store {
     ///
     /// # Errors
     /// The engine's.
-    fn last_in_series(
-        &mut self,
-        table: &TrackedTable,
-        column: usize,
-        prefix: &str,
-    ) -> Result<Option<u64>, StoreError>;
+    fn last_in_series(&mut self, table: &TrackedTable, column: usize, prefix: &str) -> Result<Option<u64>, StoreError>;
 
     /// Keeps both sides of a conflict; says whether it is a new one.
     ///

@@ -126,11 +126,7 @@ impl Fleet {
 
     /// Like [`Fleet::new`], with all files in a folder of the caller's choice: on a real disk, say.
     #[must_use]
-    pub fn in_folder(
-        folder: tempfile::TempDir,
-        plan: &FleetPlan<'_>,
-        schema: impl Fn(usize, &mut Connection),
-    ) -> Self {
+    pub fn in_folder(folder: tempfile::TempDir, plan: &FleetPlan<'_>, schema: impl Fn(usize, &mut Connection)) -> Self {
         let mut entropy = TestEntropy(plan.seed);
         let deployment = DeploymentKey::generate(&mut entropy);
         let mut nodes: Vec<FleetNode> = Vec::new();

@@ -10,16 +10,17 @@ use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::identity::AssignedUids;
 use saddlebag_formats::{TimeMs, Uid, Value, Version};
 
-use super::naming::Naming;
+use super::naming::{self, Naming};
 use super::rows::read_row;
 use super::states::{self, Stored};
-use super::{SqliteStore, beside, journal, soft};
+use super::{SqliteStore, beside, journal, merged, soft};
 use crate::error::StoreError;
 use crate::fold::{self, Edited, Folded, Fresh, Gone};
+use crate::ledger::{Beside, BesideWhy};
 use crate::raise;
 use crate::record::{Absorbed, Key, Tombstone};
 use crate::store::{AbsorbContext, Store};
-use crate::tracking::TrackedTable;
+use crate::tracking::{TrackedColumn, TrackedTable};
 
 /// Journal entries that are folded together. More than these are taken in table by table and in turns, so that
 /// memory stays within bounds however much the application has written.
@@ -63,14 +64,8 @@ pub(super) fn absorb(
     let identity_order: Vec<TrackedTable> =
         tracking.identity_order().unwrap_or_default().into_iter().cloned().collect();
     let naming = Naming::new(AssignedUids::new(context.writer.node, entropy));
-    let mut absorb = Absorb {
-        store,
-        context,
-        naming,
-        absorbed: Absorbed::default(),
-        buried: Vec::new(),
-        unhashed: Vec::new(),
-    };
+    let mut absorb =
+        Absorb { store, context, naming, absorbed: Absorbed::default(), buried: Vec::new(), unhashed: Vec::new() };
     if waiting <= ENTRIES_TOGETHER {
         absorb.turn(&identity_order, ENTRIES_TOGETHER)?;
     } else {
@@ -115,6 +110,9 @@ impl Absorb<'_> {
                     self.edit(table, moving)?;
                 }
             }
+        }
+        for table in tables.iter().filter(|table| folded.contains_key(&table.number)) {
+            self.revisit_home(table)?;
         }
         Ok(true)
     }
@@ -247,10 +245,14 @@ impl Absorb<'_> {
         let (seq, hash) = (self.store.next_seq()?, table.row_hash(uid, &values));
         let tombstone = if is_assigned { None } else { states::tombstone(self.store, table.number, uid)? };
         let state = match &tombstone {
-            Some(tombstone) => raise::revived(tombstone, &ids(table), fresh.at, self.context, seq),
+            Some(tombstone) => {
+                let present: Vec<u16> = table.present().map(|column| column.id).collect();
+                raise::revived(tombstone, &present, &ids(table), fresh.at, self.context, seq)
+            }
             None => raise::created(fresh.at, Some(hash).filter(|_| !is_assigned), self.context, seq),
         };
-        if tombstone.is_some() {
+        if let Some(tombstone) = &tombstone {
+            self.put_back_beside(table, tombstone, &fresh.key)?;
             states::remove_tombstone(self.store, table.number, uid)?;
         }
         // A reference to a row that has no uid yet shows as dangling until all rows have one.
@@ -264,11 +266,72 @@ impl Absorb<'_> {
         Ok(())
     }
 
+    /// What stood beside a record that is entered again, and has no column here, stands beside it again.
+    fn put_back_beside(&mut self, table: &TrackedTable, tombstone: &Tombstone, key: &Key) -> Result<(), StoreError> {
+        let absent = |id: u16| table.index_of_id(id).is_some_and(|index| table.columns[index].absent.is_some());
+        let kept = tombstone.values.iter().filter(|(id, _)| absent(*id)).map(|(id, value)| Beside {
+            uid: tombstone.uid,
+            column: *id,
+            value: value.clone(),
+            shown: None,
+            why: BesideWhy::NoColumn,
+        });
+        let kept: Vec<Beside> = kept.collect();
+        if !kept.is_empty() {
+            beside::put(&self.store.connection, table.number, &kept)?;
+            self.unhashed.push((table.number, key.clone()));
+        }
+        Ok(())
+    }
+
+    /// Rows that stayed at home because another one had their identity: if that one is gone, or its key was corrected,
+    /// they are records like any other.
+    fn revisit_home(&mut self, table: &TrackedTable) -> Result<(), StoreError> {
+        for key in states::home_keys(self.store, table)? {
+            let Some(values) = read_row(self.store, table, &key, None)? else { continue };
+            let uid = naming::from_values(table, &values);
+            let holder = match uid {
+                Some(uid) => states::keys(self.store, table, &[uid])?.remove(&uid),
+                None => None,
+            };
+            let stands = match (&holder, uid) {
+                (Some(holder), Some(uid)) => read_row(self.store, table, holder, Some(uid))?,
+                _ => None,
+            };
+            if stands.is_some_and(|standing| naming::from_values(table, &standing) == uid) {
+                continue;
+            }
+            let at = self.store.now()?;
+            states::remove(self.store, table, &key)?;
+            self.take_in(table, Fresh { key: key.clone(), at })?;
+            self.tell_referrers(table, &key, at)?;
+        }
+        Ok(())
+    }
+
+    /// What refers to a row that has become a record means something everywhere now: that is an edit.
+    fn tell_referrers(&mut self, table: &TrackedTable, key: &Key, at: TimeMs) -> Result<(), StoreError> {
+        for (number, keys) in merged::referring_rows(self.store, table, key)? {
+            let Some(child) = self.store.tracking.by_number(number).cloned() else { continue };
+            let refers = |column: &&TrackedColumn| column.names_its_table || column.reference == Some(table.number);
+            let changed: Vec<u16> = child.present().filter(refers).map(|column| column.id).collect();
+            for key in keys {
+                if let Some(stored) = states::at_key(self.store, &child, &key)?.filter(|stored| !stored.home) {
+                    let (origin, changed) = (key.clone(), Some(changed.clone()));
+                    let edited = Edited { origin, key, changed, at, covered: None };
+                    self.edit(&child, Moving { edited, stored })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// A row that stayed at home was edited: if its key was corrected, it is a record like any other from now on.
     fn take_in_again(&mut self, table: &TrackedTable, moving: Moving) -> Result<(), StoreError> {
         let Edited { key, at, .. } = moving.edited;
         states::remove(self.store, table, &key)?;
-        self.take_in(table, Fresh { key, at })
+        self.take_in(table, Fresh { key: key.clone(), at })?;
+        self.tell_referrers(table, &key, at)
     }
 
     /// A row that another one of its identity replaced without a delete trigger, by `INSERT OR REPLACE` on its natural
@@ -287,11 +350,11 @@ impl Absorb<'_> {
         let Some(values) = read_row(self.store, table, &edited.key, Some(stored.uid))? else {
             return self.replaced(table, Moving { edited, stored });
         };
+        beside::forget_changed(self.store, table, stored.uid, &edited.key)?;
         let hash = table.row_hash(stored.uid, &values);
         if hash == stored.hash {
             return Ok(());
         }
-        beside::forget_changed(self.store, table, stored.uid, &edited.key)?;
         let all = ids(table);
         let named = edited.changed.as_deref().filter(|changed| !changed.is_empty());
         if let (TimeMs(0), Some(columns)) = (edited.at, named) {

@@ -119,6 +119,7 @@ fn make_states(connection: &Connection, table: &TrackedTable) -> Result<(), Stor
             "CREATE TABLE IF NOT EXISTS {name} ({columns}, uid BLOB NOT NULL, seq INTEGER NOT NULL, \
              first_seq INTEGER NOT NULL, hash INTEGER NOT NULL, home INTEGER NOT NULL DEFAULT 0, state BLOB NOT NULL{key}){suffix};
              CREATE UNIQUE INDEX IF NOT EXISTS {name}_uid ON {name} (uid);
+             CREATE INDEX IF NOT EXISTS {name}_home ON {name} (home) WHERE home = 1;
              CREATE INDEX IF NOT EXISTS {name}_seq ON {name} (seq, first_seq, home);"
         ),
     )

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use rusqlite::{Connection, Row, ToSql};
 use saddlebag_formats::{TimeMs, Value};
 
-use super::{SqliteStore, engine};
 use super::install::{BITS, NOW, words_of};
 use super::sql::{journal, key_columns, key_join, quote, states};
 use super::values::{Parameter, from_sql, key_at};
+use super::{SqliteStore, engine};
 use crate::error::StoreError;
 use crate::fold::{Entry, Event};
 use crate::record::Key;
@@ -71,7 +71,8 @@ fn existing_after(
     let parts: Vec<_> = after.iter().flat_map(|key| &key.0).map(Parameter).collect();
     let mut parameters: Vec<&dyn ToSql> = vec![&limit];
     parameters.extend(parts.iter().map(|part| part as &dyn ToSql));
-    let rows = connection.execute(&sql, parameters.as_slice()).map_err(|error| engine("taking in existing rows", &error))?;
+    let rows =
+        connection.execute(&sql, parameters.as_slice()).map_err(|error| engine("taking in existing rows", &error))?;
     Ok(rows as u64)
 }
 

@@ -41,7 +41,7 @@ pub(super) fn rename(store: &mut SqliteStore, table: &TrackedTable, from: Uid, i
 }
 
 /// Rows of tracked tables, by table number.
-type Rows = Vec<(u32, Vec<Key>)>;
+pub(super) type Rows = Vec<(u32, Vec<Key>)>;
 
 /// Points everything that refers to one record to another one, whatever table it stands in.
 pub(super) fn repoint(store: &mut SqliteStore, table: &TrackedTable, from: &Key, into: &Key) -> Result<(), StoreError> {
@@ -63,7 +63,7 @@ pub(super) fn repoint(store: &mut SqliteStore, table: &TrackedTable, from: &Key,
 }
 
 /// The rows of tracked tables that refer to a record.
-fn referring_rows(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -> Result<Rows, StoreError> {
+pub(super) fn referring_rows(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -> Result<Rows, StoreError> {
     let mut rows = Rows::new();
     let Some(part) = key.0.first() else { return Ok(rows) };
     for column in referrers::single_columns(store, table)? {

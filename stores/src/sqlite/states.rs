@@ -6,9 +6,9 @@ use rusqlite::{Connection, ToSql, params_from_iter};
 use saddlebag_formats::row_state_bytes::{decode_row_state, decode_values, encode_row_state, encode_values};
 use saddlebag_formats::{ColumnState, RowState, Seq, Uid};
 
+use super::rows::read_row;
 use super::sql::{key_columns, marks, state_key_equals, states};
 use super::values::{Parameter, damaged, key_at};
-use super::rows::read_row;
 use super::{SqliteStore, engine, soft};
 use crate::error::StoreError;
 use crate::record::{Key, Record, Tombstone};
@@ -183,6 +183,30 @@ pub(super) fn keys(store: &SqliteStore, table: &TrackedTable, uids: &[Uid]) -> R
         }
     }
     Ok(found)
+}
+
+/// The keys of the rows of a table that stay at home.
+pub(super) fn home_keys(store: &SqliteStore, table: &TrackedTable) -> Result<Vec<Key>, StoreError> {
+    let failed = |error| engine("looking for rows that stay at home", &error);
+    let sql = format!("SELECT {} FROM {} WHERE home = 1", key_columns(table, "k"), states(table.number));
+    let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
+    let keys = statement.query_map([], |row| key_at(row, 0, table.key.len())).map_err(failed)?;
+    keys.collect::<rusqlite::Result<_>>().map_err(failed)
+}
+
+/// The key that a deleted record had here.
+pub(super) fn key_of_deleted(store: &mut SqliteStore, table: u32, uid: Uid) -> Result<Option<Key>, StoreError> {
+    if !has_tombstones(store, table)? {
+        return Ok(None);
+    }
+    let failed = |error| engine("reading a deleted record", &error);
+    let sql = "SELECT key FROM saddlebag_tombstone WHERE table_number = ?1 AND uid = ?2";
+    let mut statement = store.connection.prepare_cached(sql).map_err(failed)?;
+    let mut rows = statement.query((table, uid.0)).map_err(failed)?;
+    let row = rows.next().map_err(failed)?;
+    let bytes: Option<Vec<u8>> = row.map(|row| row.get(0)).transpose().map_err(failed)?.flatten();
+    let parts = bytes.and_then(|bytes| decode_values(&bytes).ok());
+    Ok(parts.map(|parts| Key(parts.into_iter().map(|(_, part)| part).collect())))
 }
 
 /// Whether some record of a table is deleted; asked once a transaction.

@@ -31,7 +31,10 @@ fn write_one(
     let last = last_entry(store, table)?;
     let written = match &row.key {
         Some(key) => update(store, table, key, &row.values),
-        None => insert(store, table, &row.values),
+        None => {
+            let before = states::key_of_deleted(store, table.number, row.uid)?;
+            insert(store, table, &row.values, before)
+        }
     };
     let written = store.note_undoing(table, row.uid, written)?;
     let key = match written {
@@ -104,10 +107,16 @@ fn insert(
     store: &SqliteStore,
     table: &TrackedTable,
     values: &[(usize, Value)],
+    before: Option<Key>,
 ) -> Result<Result<Key, Refusal>, StoreError> {
     let mut given: Vec<&Value> = values.iter().map(|(_, value)| value).collect();
-    let next = match table.key.as_slice() {
-        [part] if part.given_by == KeyGiver::Next => {
+    // A record that comes back has the key that it had, if nobody has it now: what no constraint declares may still
+    // refer to it.
+    let before = before.filter(|_| matches!(table.key.as_slice(), [part] if part.given_by != KeyGiver::Record));
+    let free = before.map(|key| Ok(if has_row(store, table, &key)? { None } else { key.0.into_iter().next() }));
+    let next = match (table.key.as_slice(), free.transpose()?.flatten()) {
+        (_, Some(free)) => Some(free),
+        ([part], None) if part.given_by == KeyGiver::Next => {
             Some(next_key(store, &quote(&table.name), &quote(&part.name))?)
         }
         _ => None,
@@ -115,7 +124,8 @@ fn insert(
     given.extend(&next);
     let or_abort = or_abort(store, table)?;
     let indexes = values.iter().map(|(index, _)| *index).collect();
-    let sql = store.texts.of_columns(table, "insert", indexes, || {
+    let what = if next.is_some() { "insert with key" } else { "insert" };
+    let sql = store.texts.of_columns(table, what, indexes, || {
         let shared = values.iter().map(|(index, _)| quote(&table.columns[*index].name));
         let columns: Vec<String> = shared.chain(next.iter().map(|_| quote(&table.key[0].name))).collect();
         let name = quote(&table.name);
@@ -136,6 +146,15 @@ fn insert(
         Some(key) => Ok(Key(key)),
         None => Err(Refusal { reason: format!("the record comes without its key in `{}`", table.name) }),
     })
+}
+
+fn has_row(store: &SqliteStore, table: &TrackedTable, key: &Key) -> Result<bool, StoreError> {
+    let failed = |error| engine("looking for a row", &error);
+    let sql = store.texts.of(table, "has row", || {
+        format!("SELECT EXISTS (SELECT 1 FROM {} WHERE {})", quote(&table.name), key_equals(table, "", 1))
+    });
+    let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
+    statement.query_row(params_from_iter(key.0.iter().map(Parameter)), |row| row.get(0)).map_err(failed)
 }
 
 fn given_value(table: &TrackedTable, values: &[(usize, Value)], name: &str) -> Option<Value> {

@@ -107,8 +107,12 @@ fn a_reference_without_a_partner_is_kept_and_put_in_place_when_the_partner_comes
     let mut fleet = fleet(tables, [VISITS; 3]);
     run(&fleet, 0, "INSERT INTO doctor (id, login) VALUES (9, 'ama')");
     run(&fleet, 1, "INSERT INTO doctor (id, login) VALUES (1, 'kofi'), (2, 'ama')");
-    run(&fleet, 1, "INSERT INTO visit (doctor, what, about) VALUES (1, 'kofi''s', 'doctor,2'), (2, 'ama''s', 'ir.model,5'),
-        (77, 'nobody''s', 'visit,1')");
+    run(
+        &fleet,
+        1,
+        "INSERT INTO visit (doctor, what, about) VALUES (1, 'kofi''s', 'doctor,2'), (2, 'ama''s', 'ir.model,5'),
+        (77, 'nobody''s', 'visit,1')",
+    );
     fleet.settle();
     let list = "SELECT group_concat(what || ':' || ifnull(doctor, '-') || ':' || ifnull(about, '-'), ' ') FROM visit";
     assert_eq!(ask(&fleet, 0, list), "'kofi''s:-:doctor,9 ama''s:9:- nobody''s:-:visit,1'");
@@ -176,7 +180,11 @@ const FORMS: &str = "CREATE TABLE form (id INTEGER PRIMARY KEY, code TEXT UNIQUE
 fn a_counter_that_collides_is_shown_with_its_origin_where_it_does_or_will() {
     let tables = "[form]\nidentity = 'assigned'\nlocal_unique = ['code']";
     let mut fleet = fleet(tables, [FORMS; 3]);
-    run(&fleet, 1, "INSERT INTO form (code, text) VALUES ('EVAL 2026/000259', 'of a'), ('EVAL 2026/000260', 'of a too')");
+    run(
+        &fleet,
+        1,
+        "INSERT INTO form (code, text) VALUES ('EVAL 2026/000259', 'of a'), ('EVAL 2026/000260', 'of a too')",
+    );
     run(&fleet, 2, "INSERT INTO form (code, text) VALUES ('EVAL 2026/000259', 'of b')");
     fleet.settle();
     let codes = "SELECT group_concat(text || '=' || code, ', ') FROM (SELECT * FROM form ORDER BY text)";
@@ -225,10 +233,10 @@ fn what_a_database_stores_in_another_form_is_exported_as_it_came() {
     assert_eq!(ask(&fleet, 2, "SELECT amount || name FROM item"), "'007a'");
     let kept = beside(&mut fleet.nodes[0], "item");
     assert!(kept.iter().all(|kept| kept.why == BesideWhy::OtherForm), "{kept:?}");
-    assert_eq!(kept.iter().map(|kept| &kept.value).collect::<Vec<_>>(), [
-        &Value::Text("007".into()),
-        &Value::Text("a".into())
-    ]);
+    assert_eq!(
+        kept.iter().map(|kept| &kept.value).collect::<Vec<_>>(),
+        [&Value::Text("007".into()), &Value::Text("a".into())]
+    );
     run(&fleet, 0, "UPDATE item SET amount = 8");
     fleet.settle();
     assert_eq!(ask(&fleet, 1, "SELECT amount || name FROM item"), "'8a'");

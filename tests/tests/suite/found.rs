@@ -1,13 +1,16 @@
 //! What the randomised fleet of `anything.rs` found, each as small as it gets.
 
 use rusqlite::Connection;
+use saddlebag_formats::members::decode_change;
+use saddlebag_formats::row_state_bytes::decode_values;
 use saddlebag_stores::{Access, Store};
 use saddlebag_tests::fleet::{Fleet, FleetPlan};
 
-const NAMES: [&str; 2] = ["ministry", "clinic-a"];
+const NAMES: [&str; 3] = ["ministry", "clinic-a", "clinic-b"];
 
+/// The ministry and one clinic.
 fn fleet(tables: &str, schema: impl Fn(usize, &mut Connection)) -> Fleet {
-    Fleet::new(&FleetPlan { names: &NAMES, tables, seed: 1 }, schema)
+    Fleet::new(&FleetPlan { names: &NAMES[..2], tables, seed: 1 }, schema)
 }
 
 fn run(fleet: &Fleet, node: usize, sql: &str) {
@@ -71,8 +74,7 @@ fn a_record_that_comes_back_has_the_references_that_it_had() {
     run(&fleet, 1, "UPDATE person SET name = 'Ada B'");
     run(&fleet, 0, "DELETE FROM person");
     fleet.settle();
-    for node in 0..2 {
-        let at = NAMES[node];
+    for (node, at) in NAMES[..2].iter().enumerate() {
         assert_eq!(ask(&fleet, node, "SELECT name FROM person"), texts(&["Ada B"]), "at {at}");
         let bare = "SELECT p.name FROM note n LEFT JOIN person p ON p.id = n.about";
         assert_eq!(ask(&fleet, node, bare), texts(&["Ada B"]), "by a bare id at {at}");
@@ -149,4 +151,54 @@ fn what_was_found_at_both_places_and_deleted_at_one_is_the_same_at_both() {
     fleet.carry(0, 1);
     fleet.settle();
     assert_eq!(ask(&fleet, 0, "SELECT name FROM person"), ask(&fleet, 1, "SELECT name FROM person"));
+}
+
+/// `UPDATE OR REPLACE` puts a row in the place of another: an edit of the one that another place made is not held for
+/// ever because its last values went unseen.
+#[test]
+fn a_row_that_takes_the_place_of_another_keeps_its_last_values() {
+    let mut fleet = fleet("[staff]\nidentity = 'natural(login)'", |_, connection| {
+        let sql = "CREATE TABLE staff (login TEXT NOT NULL PRIMARY KEY, words TEXT)";
+        connection.execute_batch(sql).unwrap();
+    });
+    run(&fleet, 0, "INSERT INTO staff VALUES ('K1', 'one'), ('K2', 'two')");
+    fleet.settle();
+    run(&fleet, 1, "UPDATE staff SET words = 'edited' WHERE login = 'K1'");
+    run(&fleet, 0, "UPDATE OR REPLACE staff SET login = 'K2' WHERE login = 'K1'");
+    fleet.settle();
+    let store = &mut fleet.nodes[0].store;
+    store.begin(Access::Read).unwrap();
+    let reasons: Vec<String> = store.held(None).unwrap().into_iter().map(|held| held.reason).collect();
+    store.rollback().unwrap();
+    assert_eq!(reasons, Vec::<String>::new());
+}
+
+/// A clinic's record is held because the ministry has given its identity to another one; then a third place deletes
+/// that one. What the clinic wrote is final, held or in conflict, and not gone.
+#[test]
+fn what_is_held_outlives_the_record_in_its_way() {
+    let plan = FleetPlan { names: &NAMES, tables: "[account]\nidentity = 'uuid(uuid)'", seed: 1 };
+    let mut fleet = Fleet::new(&plan, |_, connection| {
+        let sql = "CREATE TABLE account (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, note TEXT); \
+            INSERT INTO account VALUES (1, 'p', NULL)";
+        connection.execute_batch(sql).unwrap();
+    });
+    run(&fleet, 0, "UPDATE account SET uuid = 'q', note = 'of the ministry'");
+    run(&fleet, 1, "UPDATE account SET note = 'of the clinic'");
+    fleet.settle();
+    run(&fleet, 2, "DELETE FROM account");
+    fleet.settle();
+    let mut known: Vec<String> = Vec::new();
+    for node in &mut fleet.nodes {
+        let mut statement = node.app.prepare("SELECT note FROM account WHERE note IS NOT NULL").unwrap();
+        known.extend(statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap));
+        node.store.begin(Access::Read).unwrap();
+        for held in node.store.held(None).unwrap() {
+            known.push(format!("{:?}", decode_change(&held.change).unwrap()));
+        }
+        let sides = node.store.conflicts().unwrap().into_iter().flat_map(|conflict| [conflict.winner, conflict.loser]);
+        known.extend(sides.filter_map(|side| Some(format!("{:?}", decode_values(&side.value?).unwrap()))));
+        node.store.rollback().unwrap();
+    }
+    assert!(known.iter().any(|text| text.contains("of the clinic")), "only this is known: {known:#?}");
 }

@@ -87,10 +87,14 @@ fn unique_values_that_are_exchanged_or_passed_on_arrive() {
     let mut fleet = fleet(TABLES, PERSON);
     run(&fleet, 1, "INSERT INTO person (ref, name) VALUES ('A', 'a'), ('B', 'b'), ('C', 'c'), ('D', 'd')");
     fleet.settle();
-    run(&fleet, 1, "UPDATE person SET ref = 'X' WHERE ref = 'A'; UPDATE person SET ref = 'A' WHERE ref = 'B';
+    run(
+        &fleet,
+        1,
+        "UPDATE person SET ref = 'X' WHERE ref = 'A'; UPDATE person SET ref = 'A' WHERE ref = 'B';
         UPDATE person SET ref = 'B' WHERE ref = 'X';
         UPDATE person SET name = 'y' WHERE name = 'd'; UPDATE person SET name = 'd' WHERE name = 'c';
-        UPDATE person SET name = 'c' WHERE name = 'b'");
+        UPDATE person SET name = 'c' WHERE name = 'b'",
+    );
     fleet.settle();
     everywhere(&fleet, "SELECT group_concat(ref || name, ' ') FROM person", "'Ba Ac Cd Dy'");
     assert!(held(&mut fleet.nodes[0]).is_empty() && held(&mut fleet.nodes[2]).is_empty());
@@ -103,8 +107,12 @@ fn an_exchange_in_which_one_row_cannot_take_part_holds_only_that() {
     run(&fleet, 1, "INSERT INTO person (ref, name) VALUES ('A', 'a'), ('B', 'b'), ('C', 'c')");
     fleet.settle();
     run(&fleet, 0, "INSERT INTO person (ref, name) VALUES ('Z', 'taken')");
-    run(&fleet, 1, "UPDATE person SET name = NULL; UPDATE person SET name = 'b' WHERE ref = 'A';
-        UPDATE person SET name = 'a' WHERE ref = 'B'; UPDATE person SET name = 'taken' WHERE ref = 'C'");
+    run(
+        &fleet,
+        1,
+        "UPDATE person SET name = NULL; UPDATE person SET name = 'b' WHERE ref = 'A';
+        UPDATE person SET name = 'a' WHERE ref = 'B'; UPDATE person SET name = 'taken' WHERE ref = 'C'",
+    );
     fleet.carry(1, 0);
     assert_eq!(ask(&fleet, 0, "SELECT group_concat(ref || name, ' ') FROM person"), "'Ab Ba Cc Ztaken'");
     let held = held(&mut fleet.nodes[0]);
@@ -148,8 +156,12 @@ fn uid_at_ministry(fleet: &mut Fleet, reference: &str) -> Uid {
 fn two_records_that_a_person_says_are_one_are_one_everywhere() {
     let mut fleet = fleet(TABLES, PERSON);
     run(&fleet, 0, "INSERT INTO person (ref, name) VALUES ('ABENA', 'Abena')");
-    run(&fleet, 1, "INSERT INTO person (ref, name) VALUES ('ABNA', 'Abena');
-        INSERT INTO child (parent, text) VALUES (1, 'of ABNA')");
+    run(
+        &fleet,
+        1,
+        "INSERT INTO person (ref, name) VALUES ('ABNA', 'Abena');
+        INSERT INTO child (parent, text) VALUES (1, 'of ABNA')",
+    );
     fleet.carry(1, 0);
     fleet.carry(0, 2);
     let held_here = held(&mut fleet.nodes[0]);
@@ -181,8 +193,12 @@ fn one_of_two_records_that_both_stand_at_a_clinic_goes_and_what_refers_to_it_sta
     let mut fleet = fleet(TABLES, schema);
     run(&fleet, 1, "INSERT INTO person (ref, name) VALUES ('A', 'Abena')");
     fleet.settle();
-    run(&fleet, 1, "PRAGMA ignore_check_constraints = 1; INSERT INTO person (ref, name) VALUES ('A2', 'bad');
-        INSERT INTO child (parent, text) VALUES (2, 'x')");
+    run(
+        &fleet,
+        1,
+        "PRAGMA ignore_check_constraints = 1; INSERT INTO person (ref, name) VALUES ('A2', 'bad');
+        INSERT INTO child (parent, text) VALUES (2, 'x')",
+    );
     fleet.carry(1, 0);
     let person = held(&mut fleet.nodes[0]).into_iter().find(|held| held.table == "person").unwrap();
     let into = uid_at_ministry(&mut fleet, "A");
@@ -223,7 +239,11 @@ fn references_of_several_columns_and_through_keys_arrive() {
                  JOIN line l ON (l.order_id, l.no) = (a.order_id, a.line_no) JOIN \"Order\" o ON o.id = l.order_id \
                  ORDER BY l.what";
     everywhere(&fleet, &format!("SELECT length(({lines}))"), "17");
-    everywhere(&fleet, "SELECT count(*) FROM note n JOIN line l ON l.order_id = n.line_order AND l.no = n.line_no", "2");
+    everywhere(
+        &fleet,
+        "SELECT count(*) FROM note n JOIN line l ON l.order_id = n.line_order AND l.no = n.line_no",
+        "2",
+    );
     run(&fleet, 1, "DELETE FROM allotment; DELETE FROM line WHERE what = 'a21'");
     fleet.settle();
     everywhere(&fleet, "SELECT group_concat(text) FROM note", "'b'");
@@ -241,8 +261,12 @@ fn a_column_that_holds_another_tables_key_by_way_of_a_third_arrives() {
                   [visit]\nidentity = 'assigned'\n[bed]\nidentity = 'assigned'\nreferences = { patient_id = 'patient' }";
     let mut fleet = fleet(tables, schema);
     run(&fleet, 2, "INSERT INTO person (name) VALUES ('x'), ('y')");
-    run(&fleet, 1, "INSERT INTO person (name) VALUES ('p'); INSERT INTO patient VALUES (1, 'w');
-        INSERT INTO visit (patient_id, what) VALUES (1, 'v'); INSERT INTO bed (patient_id) VALUES ('1')");
+    run(
+        &fleet,
+        1,
+        "INSERT INTO person (name) VALUES ('p'); INSERT INTO patient VALUES (1, 'w');
+        INSERT INTO visit (patient_id, what) VALUES (1, 'v'); INSERT INTO bed (patient_id) VALUES ('1')",
+    );
     fleet.settle();
     let by_name = "SELECT group_concat(p.name || v.what || typeof(b.patient_id)) FROM visit v \
                    JOIN person p ON p.id = v.patient_id JOIN bed b ON b.patient_id = p.id";
@@ -252,7 +276,8 @@ fn a_column_that_holds_another_tables_key_by_way_of_a_third_arrives() {
 
 #[test]
 fn copies_that_work_before_they_first_meet_agree_without_a_conflict() {
-    let schema = "CREATE TABLE person (id INTEGER PRIMARY KEY, ref TEXT UNIQUE, name TEXT, boss INTEGER REFERENCES person (id));
+    let schema =
+        "CREATE TABLE person (id INTEGER PRIMARY KEY, ref TEXT UNIQUE, name TEXT, boss INTEGER REFERENCES person (id));
         INSERT INTO person VALUES (1, 'A', 'a', 2), (2, 'B', 'b', NULL), (3, 'C', 'c', 1);";
     let mut fleet = fleet("[person]\nidentity = 'natural(ref)'", schema);
     run(&fleet, 1, "UPDATE person SET name = 'aa' WHERE ref = 'A'; DELETE FROM person WHERE ref = 'C'");

@@ -1,9 +1,9 @@
 //! Whole rounds, promises, randomised fleets.
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get ends the test")]
 
-mod beside;
-mod at_work;
 mod anything;
+mod at_work;
+mod beside;
 mod capture;
 mod found;
 mod gnuhealth;

@@ -46,6 +46,8 @@ pub(crate) struct Evidence {
     pub(crate) nodes: Vec<Node>,
     /// For each tag the first of those that have named the same record.
     same: BTreeMap<(usize, String), String>,
+    /// The tags of records that saddlebag has seen somewhere.
+    known: BTreeSet<(usize, String)>,
     /// A tag of every record that any node knows.
     tags: BTreeMap<(usize, Uid), String>,
 }
@@ -73,8 +75,15 @@ impl Evidence {
                 same.join(table, sides(conflict).iter());
             }
         }
+        let known = groups.iter().flat_map(|((table, _), tags)| tags.iter().map(|tag| (*table, tag.clone()))).collect();
         let tags = groups.into_iter().filter_map(|(spot, tags)| Some((spot, tags.into_iter().next()?))).collect();
-        Self { nodes, same: same.first, tags }
+        Self { nodes, same: same.first, known, tags }
+    }
+
+    /// Whether saddlebag has ever seen a record of this tag: one that came and went between two absorbs it has not.
+    pub(crate) fn knows(&self, table: usize, tag: &str) -> bool {
+        let same = self.same(table, tag);
+        self.known.iter().any(|(of, known)| *of == table && self.same(*of, known) == same)
     }
 
     /// One name for all tags of a record.

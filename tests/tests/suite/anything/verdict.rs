@@ -146,6 +146,15 @@ fn was_home(world: &World, evidence: &Evidence, (table, column): (usize, usize),
     world.identities.iter().any(is_twin)
 }
 
+/// Whether a dangling reference means, where it was written, a row that came and went before anybody was told.
+fn is_fleeting(world: &World, evidence: &Evidence, (table, column): (usize, usize), one: &str, other: &str) -> bool {
+    let role = &world.spec.tables[table].columns[column].role;
+    let Some(target) = other.strip_prefix("-> ").filter(|_| one.starts_with("-> dangling")) else { return false };
+    let tag = target.rsplit(',').next().unwrap_or(target);
+    let tables = (0..world.spec.tables.len()).filter(|at| may_mean(role, *at));
+    !target.starts_with("dangling") && tables.into_iter().all(|at| !evidence.knows(at, tag))
+}
+
 /// Whether a record was deleted and entered again where the schema lacks a column.
 fn was_entered_again(world: &World, evidence: &Evidence, table: usize, tag: &str) -> bool {
     let same = |other: &String| evidence.same(table, other) == evidence.same(table, tag);
@@ -193,6 +202,12 @@ fn differences(world: &World, evidence: &Evidence, clinic: usize) -> Vec<Differe
                     .iter()
                     .any(|(node, row)| is_adrift(world, evidence, *node, table, row, column));
                 if RETURNED_RECORDS_GET_OTHER_KEYS && is_adrift {
+                    continue;
+                }
+                let is_fleeting = [(&here, &there), (&there, &here)].iter().any(|(one, other)| {
+                    matches!((one, other), (Some(one), Some(other)) if is_fleeting(world, evidence, (table, column), one, other))
+                });
+                if is_fleeting {
                     continue;
                 }
                 let was_home = [(&here, &there), (&there, &here)].iter().any(|(one, other)| {
