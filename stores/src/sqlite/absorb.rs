@@ -58,7 +58,8 @@ pub(super) fn absorb(
 ) -> Result<Absorbed, StoreError> {
     let tracking = store.tracking.clone();
     let waiting = journal::count(&store.connection, &tracking)?;
-    if waiting == 0 {
+    // Rows that stay at home may have waited for what an import did.
+    if waiting == 0 && !states::any_at_home(store, &tracking)? {
         return Ok(Absorbed::default());
     }
     let identity_order: Vec<TrackedTable> =
@@ -72,6 +73,9 @@ pub(super) fn absorb(
         for table in &identity_order {
             while absorb.turn(std::slice::from_ref(table), ENTRIES_A_TURN)? {}
         }
+    }
+    for table in &identity_order {
+        absorb.revisit_home(table)?;
     }
     absorb.deletions_last(&tracking.tables)?;
     for (number, key) in std::mem::take(&mut absorb.unhashed) {
@@ -110,9 +114,6 @@ impl Absorb<'_> {
                     self.edit(table, moving)?;
                 }
             }
-        }
-        for table in tables.iter().filter(|table| folded.contains_key(&table.number)) {
-            self.revisit_home(table)?;
         }
         Ok(true)
     }

@@ -12,7 +12,7 @@ use super::values::{Parameter, damaged, key_at};
 use super::{SqliteStore, engine, soft};
 use crate::error::StoreError;
 use crate::record::{Key, Record, Tombstone};
-use crate::tracking::TrackedTable;
+use crate::tracking::{TrackedTable, Tracking};
 
 /// A row state as it lies in the database.
 #[derive(Debug, Clone)]
@@ -183,6 +183,16 @@ pub(super) fn keys(store: &SqliteStore, table: &TrackedTable, uids: &[Uid]) -> R
         }
     }
     Ok(found)
+}
+
+/// Whether some row of some table stays at home.
+pub(super) fn any_at_home(store: &SqliteStore, tracking: &Tracking) -> Result<bool, StoreError> {
+    for table in &tracking.tables {
+        if !home_keys(store, table)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The keys of the rows of a table that stay at home.

@@ -48,19 +48,19 @@ fn triggers(table: &TrackedTable) -> Vec<(String, String)> {
 }
 
 /// What notes the rows that `OR REPLACE` may take away without a delete trigger: those that stand in the way by a
-/// unique value other than the key. A row under the same key is the same record.
+/// unique value. A new row under the same key is the same record; one that is moved there is not.
 fn covering(table: &TrackedTable) -> Vec<(String, String)> {
     let key: Vec<&String> = table.key.iter().map(|part| &part.name).collect();
     let is_key = |columns: &Vec<String>| columns.iter().collect::<Vec<_>>() == key;
-    let sets: Vec<&Vec<String>> = table.unique.iter().filter(|columns| !is_key(columns)).collect();
-    if sets.is_empty() {
-        return Vec::new();
-    }
+    let own_key: Vec<String> = key.iter().map(|name| (*name).clone()).collect();
+    let others: Vec<&Vec<String>> = table.unique.iter().filter(|columns| !is_key(columns)).collect();
+    let all: Vec<&Vec<String>> = others.iter().copied().chain([&own_key]).collect();
     let (number, name, log) = (table.number, quote(&table.name), journal(table.number));
     let equal = |column: &String| format!("t.{0} = NEW.{0}", quote(column));
     let in_the_way =
         |columns: &&Vec<String>| format!("({})", columns.iter().map(equal).collect::<Vec<_>>().join(" AND "));
-    let met = format!("({})", sets.iter().map(in_the_way).collect::<Vec<_>>().join(" OR "));
+    let met =
+        |sets: &[&Vec<String>]| format!("({})", sets.iter().map(in_the_way).collect::<Vec<_>>().join(" OR "));
     let kept: String = table.present().map(|column| format!(", o{}", column.id)).collect();
     let values: String = table.present().map(|column| format!(", t.{}", quote(&column.name))).collect();
     let keys: Vec<_> = table.key.iter().map(|part| format!("t.{}", quote(&part.name))).collect();
@@ -75,13 +75,12 @@ fn covering(table: &TrackedTable) -> Vec<(String, String)> {
         );
         (trigger, sql)
     };
-    let unique: BTreeSet<&String> = sets.iter().copied().flatten().collect();
+    let unique: BTreeSet<&String> = all.iter().copied().flatten().collect();
     let columns: Vec<_> = unique.into_iter().map(|column| quote(column)).collect();
     let update = format!("UPDATE OF {}", columns.join(", "));
-    vec![
-        note("before_insert", "INSERT", met.clone()),
-        note("before_update", &update, format!("{met} AND ({})", other.join(" OR "))),
-    ]
+    let before_insert = (!others.is_empty()).then(|| note("before_insert", "INSERT", met(&others)));
+    let moved = format!("{} AND ({})", met(&all), other.join(" OR "));
+    before_insert.into_iter().chain([note("before_update", &update, moved)]).collect()
 }
 
 /// Whether a column of a row differs before and after, byte for byte: whatever the column's collation. Only a

@@ -11,13 +11,13 @@ use super::schema::{Key, NAMES, Role, Style, quote};
 use super::world::World;
 
 /// A row that stayed at home stays there when the row whose identity it has is deleted or corrected: nobody takes it in.
-const HOME_ROWS_STAY_AFTER_THEIR_TWIN: bool = true;
+const HOME_ROWS_STAY_AFTER_THEIR_TWIN: bool = false;
 
 /// What `UPDATE OR REPLACE` moves onto the key of another row goes without its last values.
-const UPDATE_OR_REPLACE_OF_A_KEY_IS_UNSEEN: bool = true;
+const UPDATE_OR_REPLACE_OF_A_KEY_IS_UNSEEN: bool = false;
 
 /// An application that writes the true value over what is shown leaves the true value beside the record as well.
-const STALE_VALUES_STAND_BESIDE: bool = true;
+const STALE_VALUES_STAND_BESIDE: bool = false;
 
 pub(crate) fn check(world: &mut World, evidence: &Evidence) {
     for node in 0..NAMES.len() {

@@ -16,7 +16,7 @@ use super::parts::Parts;
 use super::schema::{Column, Identity, NAMES, Role, Spec, Table, quote};
 
 /// A matched row that was deleted at the ministry comes back when a bundle refers to it.
-const MATCHED_ROWS_COME_BACK: bool = true;
+const MATCHED_ROWS_COME_BACK: bool = false;
 
 /// Where a token was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(crate) upon: BTreeMap<String, String>,
     /// Records that somebody deleted whose schema lacks a column, by table and tag.
     pub(crate) deleted_blind: BTreeSet<(usize, String)>,
+    /// Records that somebody deleted: node, table, tag.
+    pub(crate) deleted: BTreeSet<(usize, usize, String)>,
     /// Whatever an application has put into a column: table, tag, column, meaning.
     pub(crate) ever: BTreeSet<(usize, String, usize, String)>,
     /// Tags that have had the same identity: table, identity.
@@ -87,6 +89,7 @@ impl World {
             seen: BTreeSet::new(),
             upon: BTreeMap::new(),
             deleted_blind: BTreeSet::new(),
+            deleted: BTreeSet::new(),
             ever: BTreeSet::new(),
             identities: BTreeMap::new(),
             log: Vec::new(),
@@ -188,6 +191,7 @@ impl World {
         for table in 0..self.spec.tables.len() {
             for row in &before.tables[table] {
                 if after.row(table, &row.tag).is_none() {
+                    self.deleted.insert((node, table, row.tag.clone()));
                     if self.spec.tables[table].columns.iter().any(|column| column.lacking == Some(node)) {
                         self.deleted_blind.insert((table, row.tag.clone()));
                     }
