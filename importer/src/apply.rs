@@ -330,11 +330,15 @@ impl<'a> Application<'a> {
     fn note_replaced(&mut self, changes: &Changes, tally: &mut Tally) -> Result<(), ImportError> {
         for (index, column, lost) in &changes.replaced {
             let incoming = &changes.all[*index];
-            let IncomingAction::Write { columns, .. } = &incoming.action else { continue };
-            let Some(standing) = columns.get(column).filter(|standing| standing.new.value != lost.new.value) else {
-                continue;
+            let standing = match &incoming.action {
+                IncomingAction::Write { columns, .. } => columns
+                    .get(column)
+                    .filter(|standing| standing.new.value != lost.new.value)
+                    .map(|standing| (Some(&standing.new.value), standing.new.version)),
+                IncomingAction::Delete { version, .. } => Some((None, *version)).filter(|_| !lost.new.value.is_null()),
             };
-            let conflict = self.planner().replaced_conflict(incoming, column, &lost.new, &standing.new);
+            let Some(standing) = standing else { continue };
+            let conflict = self.planner().replaced_conflict(incoming, column, &lost.new, standing);
             self.note(&conflict, tally)?;
         }
         Ok(())

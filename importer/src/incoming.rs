@@ -119,7 +119,14 @@ impl Incoming {
                     columns.insert(name, column);
                 }
             }
-            (action, later_action) => *action = later_action,
+            (action, later_action) => {
+                if let (IncomingAction::Write { columns, .. }, IncomingAction::Delete { seen, .. }) =
+                    (&*action, &later_action)
+                {
+                    replaced.extend(unseen(columns, seen));
+                }
+                *action = later_action;
+            }
         }
         replaced
     }
@@ -185,6 +192,15 @@ impl Incoming {
         };
         (description, RecordChange { uid: self.sent_uid(), action })
     }
+}
+
+/// The held columns that a deletion had not seen.
+fn unseen(columns: &BTreeMap<String, IncomingColumn>, seen: &SeenByName) -> Vec<(String, IncomingColumn)> {
+    let is_unseen = |(name, column): &(&String, &IncomingColumn)| {
+        let known = seen.of(name);
+        column.new.version != known.version && Some(column.new.version) != known.base
+    };
+    columns.iter().filter(is_unseen).map(|(name, column)| (name.clone(), column.clone())).collect()
 }
 
 fn incoming_column(column: ColumnChange, described: &ColumnDescription) -> IncomingColumn {
@@ -258,6 +274,21 @@ mod tests {
         assert_eq!(replaced[0].1.new.version, version(10));
         let IncomingAction::Write { columns, .. } = &held.action else { panic!("a write") };
         assert_eq!(columns["a"].new.base, Some(version(25)));
+    }
+
+    #[test]
+    fn a_deletion_gives_back_the_held_values_that_it_had_not_seen() {
+        let held =
+            || Incoming::new(&description(), write(false, &[(0, 10, Some(5), 1), (1, 11, None, 1)]), Seq(0)).unwrap();
+        let seen = |time| Seen { version: version(time), base: Some(version(11)) };
+        let delete = |time| {
+            let seen = SeenVersions { row: seen(time), columns: Vec::new() };
+            let action = Action::Delete { version: version(40), seq: Seq(2), seen, same_as: None };
+            Incoming::new(&description(), RecordChange { uid: Uid([7; 16]), action }, Seq(1)).unwrap()
+        };
+        assert!(held().overlay(delete(10)).is_empty());
+        let replaced = held().overlay(delete(30));
+        assert_eq!((replaced.len(), replaced[0].0.as_str()), (1, "a"));
     }
 
     #[test]

@@ -270,6 +270,8 @@ impl Planner<'_> {
                 && new.base.is_none()
                 && known.source != Some(self.setting.link)
                 && new.version != known.version
+                // What setup found in a copy is what was corrected here.
+                && Some(new.version) != known.base
                 && new.value != record.values[*index]
         });
         differs.then(|| {
@@ -414,17 +416,22 @@ impl Planner<'_> {
     }
 
     /// A held value that its sender overwrote with something that it had from elsewhere.
-    pub(crate) fn replaced_conflict(&self, incoming: &Incoming, column: &str, lost: &New, standing: &New) -> Conflict {
-        let side =
-            |new: &New| ConflictSide { value: Some(encode_values(&[(0, new.value.clone())])), version: new.version };
+    pub(crate) fn replaced_conflict(
+        &self,
+        incoming: &Incoming,
+        column: &str,
+        lost: &New,
+        (value, version): (Option<&Value>, Version),
+    ) -> Conflict {
+        let bytes = |value: &Value| encode_values(&[(0, value.clone())]);
         Conflict {
             link: self.setting.link,
             table: incoming.table.clone(),
             uid: incoming.uid,
             column: Some(column.to_owned()),
             kind: ConflictKind::Values,
-            winner: side(standing),
-            loser: side(lost),
+            winner: ConflictSide { value: value.map(bytes), version },
+            loser: ConflictSide { value: Some(bytes(&lost.value)), version: lost.version },
             found: self.now,
         }
     }

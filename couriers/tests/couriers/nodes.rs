@@ -100,13 +100,13 @@ fn a_node_works_only_after_setup_and_again_after_a_change() {
     assert!(matches!(Node::open(&clinic.folder), Err(NodeError::Store(StoreError::NotSetUp))));
     let plan = plan_setup(&mut Node::open_for_setup(&clinic.folder).unwrap()).unwrap();
     assert!(!plan.is_current && plan.tables.iter().all(|table| table.is_new));
-    assert_eq!((plan.tables[0].rows, plan.tables[1].rows, plan.triggers.len()), (1, 0, 8));
+    assert_eq!((plan.tables[0].rows, plan.tables[1].rows, plan.triggers.len()), (1, 0, 9));
     assert_eq!(plan.tables[1].references, [("patient_id".to_owned(), "patient".to_owned())]);
     assert!(clinic.texts("SELECT name FROM sqlite_schema WHERE type = 'trigger'").is_empty(), "only a plan");
     let mut seen = Vec::new();
     let mut progress = |table: &str, rows| seen.push((table.to_owned(), rows));
     let done = setup(&mut Node::open_for_setup(&clinic.folder).unwrap(), &mut progress).unwrap();
-    assert_eq!((done.tables[0].rows, done.triggers.len()), (1, 8));
+    assert_eq!((done.tables[0].rows, done.triggers.len()), (1, 9));
     assert!(seen.contains(&("patient".to_owned(), 1)));
     let plan = plan_setup(&mut clinic.open()).unwrap();
     assert!(plan.is_current && plan.triggers.is_empty() && plan.tables[0].rows == 0, "{plan:?}");

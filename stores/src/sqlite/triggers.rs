@@ -59,8 +59,7 @@ fn covering(table: &TrackedTable) -> Vec<(String, String)> {
     let equal = |column: &String| format!("t.{0} = NEW.{0}", quote(column));
     let in_the_way =
         |columns: &&Vec<String>| format!("({})", columns.iter().map(equal).collect::<Vec<_>>().join(" AND "));
-    let met =
-        |sets: &[&Vec<String>]| format!("({})", sets.iter().map(in_the_way).collect::<Vec<_>>().join(" OR "));
+    let met = |sets: &[&Vec<String>]| format!("({})", sets.iter().map(in_the_way).collect::<Vec<_>>().join(" OR "));
     let kept: String = table.present().map(|column| format!(", o{}", column.id)).collect();
     let values: String = table.present().map(|column| format!(", t.{}", quote(&column.name))).collect();
     let keys: Vec<_> = table.key.iter().map(|part| format!("t.{}", quote(&part.name))).collect();

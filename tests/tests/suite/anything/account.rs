@@ -9,10 +9,11 @@ use saddlebag_formats::{Action, Value};
 
 use super::evidence::{Evidence, sides};
 use super::schema::Role;
-use super::world::{World, token};
+use super::world::{Spot, World, token};
 
-/// A deletion that comes over the link of a held change takes its values with it, though the deleter saw them no more.
-const HELD_VALUES_GO_WITH_A_DELETION: bool = true;
+/// A later edit that comes over the link of a held change takes the place of its value, though whoever wrote it saw that
+/// no more: it is in no conflict (`found::a_held_value_does_not_go_with_an_edit_that_had_not_seen_it`).
+const HELD_VALUES_ARE_WRITTEN_OVER_UNSEEN: bool = true;
 
 pub(crate) fn account(world: &World, evidence: &Evidence) {
     let kept = kept(world, evidence);
@@ -23,10 +24,14 @@ pub(crate) fn account(world: &World, evidence: &Evidence) {
         }
         let is_blind = world.deleted_blind.contains(&(spot.table, spot.tag.clone()));
         let same = |tag: &str| evidence.same(spot.table, tag) == evidence.same(spot.table, &spot.tag);
-        let goes = |(node, table, tag): &(usize, usize, String)| {
-            (*node, *table) == (spot.node, spot.table) && *tag != spot.tag && same(tag)
+        let goes =
+            |(node, table, tag): &(usize, usize, String)| (*node, *table) == (spot.node, spot.table) && same(tag);
+        let later = |other: &Spot| {
+            (other.node, other.table, other.column) == (spot.node, spot.table, spot.column) && same(&other.tag)
         };
-        if HELD_VALUES_GO_WITH_A_DELETION && world.deleted.iter().any(goes) {
+        let is_later = |(other, at): (&String, &Spot)| other != token && later(at);
+        let may_go = world.written.iter().any(is_later);
+        if HELD_VALUES_ARE_WRITTEN_OVER_UNSEEN && may_go {
             continue;
         }
         assert!(

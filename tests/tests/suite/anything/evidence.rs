@@ -86,6 +86,24 @@ impl Evidence {
         self.known.iter().any(|(of, known)| *of == table && self.same(*of, known) == same)
     }
 
+    /// Whether a dangling reference may mean a row that came and went before anybody was told: somebody put one there.
+    pub(crate) fn has_fleeting(
+        &self,
+        spec: &Spec,
+        table: usize,
+        column: usize,
+        means: &str,
+        ever: &BTreeSet<(usize, String, usize, String)>,
+    ) -> bool {
+        let is_fleeting = |(of, _, at, said): &(usize, String, usize, String)| {
+            let tag = said.strip_prefix("-> ").filter(|said| !said.starts_with("dangling"));
+            let tag = tag.map(|tag| tag.rsplit(',').next().unwrap_or(tag));
+            (*of, *at) == (table, column)
+                && tag.is_some_and(|tag| (0..spec.tables.len()).all(|to| !self.knows(to, tag)))
+        };
+        means.starts_with("-> dangling") && ever.iter().any(is_fleeting)
+    }
+
     /// One name for all tags of a record.
     pub(crate) fn same(&self, table: usize, tag: &str) -> String {
         self.same.get(&(table, tag.to_owned())).cloned().unwrap_or_else(|| tag.to_owned())

@@ -10,15 +10,6 @@ use super::look::{Row, typed};
 use super::schema::{Key, NAMES, Role, Style, quote};
 use super::world::World;
 
-/// A row that stayed at home stays there when the row whose identity it has is deleted or corrected: nobody takes it in.
-const HOME_ROWS_STAY_AFTER_THEIR_TWIN: bool = false;
-
-/// What `UPDATE OR REPLACE` moves onto the key of another row goes without its last values.
-const UPDATE_OR_REPLACE_OF_A_KEY_IS_UNSEEN: bool = false;
-
-/// An application that writes the true value over what is shown leaves the true value beside the record as well.
-const STALE_VALUES_STAND_BESIDE: bool = false;
-
 pub(crate) fn check(world: &mut World, evidence: &Evidence) {
     for node in 0..NAMES.len() {
         for held in &evidence.nodes[node].held {
@@ -113,9 +104,6 @@ fn held_is_true(world: &World, evidence: &Evidence, node: usize, held: &HeldChan
             "held: other constraint"
         };
     }
-    if UPDATE_OR_REPLACE_OF_A_KEY_IS_UNSEEN && held.reason.contains("went unseen") && !is_live {
-        return "held: over a record that went unseen";
-    }
     panic!("{}, for a reason that should not occur", told());
 }
 
@@ -191,9 +179,6 @@ fn beside_is_true(
     let row: &Row = world.looks[node].row(table, tag).unwrap();
     let stands = row.values[column].as_ref().map(typed);
     let shown = beside.shown.as_ref().and_then(plain).map(|shown| typed(&shown));
-    if STALE_VALUES_STAND_BESIDE && stands == plain(&beside.value).as_ref().map(typed) {
-        return "beside: stale";
-    }
     assert_eq!(stands, shown, "{}: the column holds something else", told());
     match beside.why {
         BesideWhy::NoColumn => {
@@ -247,20 +232,7 @@ fn home_is_true(world: &World, node: usize, table: usize, tag: &str) {
     let identity = |row: &Row| of.identity_columns().iter().map(|at| row.values[*at].clone()).collect::<Vec<_>>();
     let own = identity(rows.iter().find(|row| row.tag == tag).unwrap());
     let others = rows.iter().filter(|row| row.tag != tag && identity(row) == own).count();
-    let means = |at: &usize| {
-        let row = rows.iter().find(|row| row.tag == tag).unwrap();
-        super::look::meaning(&world.spec, &world.keys[node], table, *at, row.values[*at].as_ref().unwrap_or(&Sql::Null))
-    };
-    let said: Vec<String> = of.identity_columns().iter().map(means).collect();
-    let had = world.identities.get(&(table, said)).map_or(0, |tags| tags.len());
-    // The rows of a matched table are named by their identity alone.
-    let had = had + usize::from(of.direction == "match");
-    assert!(
-        others > 0 || (HOME_ROWS_STAY_AFTER_THEIR_TWIN && had > 1),
-        "`{}` {tag} stays at home at {}, but its identity {own:?} is its own",
-        of.name,
-        NAMES[node]
-    );
+    assert!(others > 0, "`{}` {tag} stays at home at {}, but its identity {own:?} is its own", of.name, NAMES[node]);
 }
 
 /// People correct what is refused: a value that another record has is changed in that one, one that may not be is

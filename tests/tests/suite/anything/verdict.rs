@@ -9,18 +9,6 @@ use super::look::{Row, meaning, plain, soft_key};
 use super::schema::{NAMES, Role};
 use super::world::World;
 
-/// A record that was deleted and comes back gets another key: what refers to it by no constraint means nothing then.
-const RETURNED_RECORDS_GET_OTHER_KEYS: bool = false;
-
-/// What setup found at two places and the ministry deletes stays at the clinic that had not sent its own yet.
-const DELETED_WHERE_FOUND_STAYS_ELSEWHERE: bool = false;
-
-/// A row that stayed at home and becomes a record is not told to those who have a reference to it: it dangles there.
-const REFERENCES_TO_HOME_ROWS_STAY_DANGLING: bool = false;
-
-/// A record that is deleted and entered again where the schema lacks a column loses there what stood beside it.
-const ENTERED_AGAIN_LOSES_WHAT_STOOD_BESIDE: bool = false;
-
 /// A difference between the ministry and a clinic.
 struct Difference {
     table: usize,
@@ -33,7 +21,7 @@ struct Difference {
 pub(crate) fn judge(world: &mut World, evidence: &Evidence) {
     rows_are_records(world, evidence);
     databases_are_sound(world);
-    for clinic in 1..NAMES.len() {
+    for (clinic, _) in NAMES.iter().enumerate().skip(1) {
         let differences = differences(world, evidence, clinic);
         let mut explained = 0;
         for Difference { table, tag, what, uids } in differences {
@@ -41,10 +29,6 @@ pub(crate) fn judge(world: &mut World, evidence: &Evidence) {
             let stays_home =
                 [0, clinic].iter().any(|node| evidence.nodes[*node].home.contains_key(&(table, tag.clone())));
             let part = &world.spec.tables[table].name;
-            let is_gone = world.looks[0].row(table, &tag).is_none() && tag.contains("-seed-");
-            if DELETED_WHERE_FOUND_STAYS_ELSEWHERE && is_gone {
-                continue;
-            }
             assert!(is_held || stays_home, "`{part}` {tag} at {}: {what}, and nothing says why", NAMES[clinic]);
             explained += 1;
         }
@@ -86,7 +70,7 @@ fn rows_are_records(world: &World, evidence: &Evidence) {
 }
 
 fn databases_are_sound(world: &World) {
-    for node in 0..NAMES.len() {
+    for (node, _) in NAMES.iter().enumerate() {
         let app = world.app(node);
         let check: String = app.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(check, "ok", "at {}", NAMES[node]);
@@ -123,27 +107,17 @@ fn was_adrift(world: &World, evidence: &Evidence, table: usize, column: usize, m
     key.is_some_and(|(to, key)| (0..NAMES.len()).any(|node| has_moved(world, evidence, node, to, &key)))
 }
 
-/// Whether a key belonged to a record that stands under another one now.
+/// Whether a key belonged to a record that the application itself has entered again under another one: its own
+/// references mean nothing then.
 fn has_moved(world: &World, evidence: &Evidence, node: usize, table: usize, key: &str) -> bool {
     let rows = &world.looks[node].tables[table];
-    let Some(tag) = world.keys[node].tag(table, key).map(|tag| evidence.same(table, tag)) else { return false };
-    !rows.iter().any(|row| plain(&row.key[0]) == key) && rows.iter().any(|row| evidence.same(table, &row.tag) == tag)
+    let Some(tag) = world.keys[node].tag(table, key) else { return false };
+    !rows.iter().any(|row| plain(&row.key[0]) == key) && rows.iter().any(|row| evidence.same(table, &row.tag) == *tag)
 }
 
 /// Whether a column can refer to a table.
 fn may_mean(role: &Role, table: usize) -> bool {
     matches!(role, Role::Refers(reference) if reference.to == table) || *role == Role::Model
-}
-
-/// Whether a dangling reference means, where it was written, a row that has had a twin there.
-fn was_home(world: &World, evidence: &Evidence, (table, column): (usize, usize), one: &str, other: &str) -> bool {
-    let role = &world.spec.tables[table].columns[column].role;
-    let Some(target) = other.strip_prefix("-> ").filter(|_| one.starts_with("-> dangling")) else { return false };
-    let tag = target.rsplit(',').next().unwrap_or(target);
-    let is_twin = |((of, _), tags): (&(usize, Vec<String>), &BTreeSet<String>)| {
-        may_mean(role, *of) && tags.len() > 1 && tags.iter().any(|known| evidence.same(*of, known) == tag)
-    };
-    world.identities.iter().any(is_twin)
 }
 
 /// Whether a dangling reference means, where it was written, a row that came and went before anybody was told.
@@ -153,12 +127,6 @@ fn is_fleeting(world: &World, evidence: &Evidence, (table, column): (usize, usiz
     let tag = target.rsplit(',').next().unwrap_or(target);
     let tables = (0..world.spec.tables.len()).filter(|at| may_mean(role, *at));
     !target.starts_with("dangling") && tables.into_iter().all(|at| !evidence.knows(at, tag))
-}
-
-/// Whether a record was deleted and entered again where the schema lacks a column.
-fn was_entered_again(world: &World, evidence: &Evidence, table: usize, tag: &str) -> bool {
-    let same = |other: &String| evidence.same(table, other) == evidence.same(table, tag);
-    world.deleted_blind.iter().any(|(of, other)| *of == table && same(other))
 }
 
 fn differences(world: &World, evidence: &Evidence, clinic: usize) -> Vec<Difference> {
@@ -201,25 +169,13 @@ fn differences(world: &World, evidence: &Evidence, clinic: usize) -> Vec<Differe
                 let is_adrift = [(0, row), (clinic, other)]
                     .iter()
                     .any(|(node, row)| is_adrift(world, evidence, *node, table, row, column));
-                if RETURNED_RECORDS_GET_OTHER_KEYS && is_adrift {
+                if is_adrift {
                     continue;
                 }
                 let is_fleeting = [(&here, &there), (&there, &here)].iter().any(|(one, other)| {
                     matches!((one, other), (Some(one), Some(other)) if is_fleeting(world, evidence, (table, column), one, other))
                 });
                 if is_fleeting {
-                    continue;
-                }
-                let was_home = [(&here, &there), (&there, &here)].iter().any(|(one, other)| {
-                    matches!((one, other), (Some(one), Some(other)) if was_home(world, evidence, (table, column), one, other))
-                });
-                if REFERENCES_TO_HOME_ROWS_STAY_DANGLING && was_home {
-                    continue;
-                }
-                if ENTERED_AGAIN_LOSES_WHAT_STOOD_BESIDE
-                    && (here.is_none() || there.is_none() || of.lacking.is_none())
-                    && was_entered_again(world, evidence, table, &row.tag)
-                {
                     continue;
                 }
                 if here.as_ref().unwrap_or(&unknown) != there.as_ref().unwrap_or(&unknown) {
@@ -264,7 +220,7 @@ fn nothing_is_invented(world: &World, evidence: &Evidence) {
             (*table, evidence.same(*table, tag), *column, means)
         })
         .collect();
-    for node in 0..NAMES.len() {
+    for (node, _) in NAMES.iter().enumerate() {
         for (table, rows) in world.looks[node].tables.iter().enumerate() {
             if spec.tables[table].part == "audit" {
                 continue;
@@ -279,10 +235,11 @@ fn nothing_is_invented(world: &World, evidence: &Evidence) {
                         |(of, tags): (&(usize, Vec<String>), &BTreeSet<String>)| may_mean(role, of.0) && tags.len() > 1;
                     let is_home = means.starts_with("-> dangling") && world.identities.iter().any(has_twins);
                     let follows = spec.cascades_updates && matches!(role, Role::Joint { .. });
-                    let is_adrift =
-                        RETURNED_RECORDS_GET_OTHER_KEYS && was_adrift(world, evidence, table, column, &means);
+                    let is_adrift = was_adrift(world, evidence, table, column, &means);
+                    let is_fleeting = evidence.has_fleeting(spec, table, column, &means, &world.ever);
                     assert!(
                         is_adrift
+                            || is_fleeting
                             || is_home
                             || follows
                             || means == "null"

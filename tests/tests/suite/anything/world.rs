@@ -15,9 +15,6 @@ use super::look::{Keys, Look, meaning};
 use super::parts::Parts;
 use super::schema::{Column, Identity, NAMES, Role, Spec, Table, quote};
 
-/// A matched row that was deleted at the ministry comes back when a bundle refers to it.
-const MATCHED_ROWS_COME_BACK: bool = false;
-
 /// Where a token was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Spot {
@@ -315,7 +312,7 @@ impl World {
             }
         }
         let matched = (0..self.spec.tables.len()).filter(|at| self.spec.tables[*at].direction == "match");
-        for table in matched.filter(|_| !MATCHED_ROWS_COME_BACK) {
+        for table in matched {
             assert_eq!(before.tables[table], self.looks[to].tables[table], "an import changed a matched table");
         }
     }
