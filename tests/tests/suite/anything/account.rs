@@ -9,11 +9,7 @@ use saddlebag_formats::{Action, Value};
 
 use super::evidence::{Evidence, sides};
 use super::schema::Role;
-use super::world::{Spot, World, token};
-
-/// A later edit that comes over the link of a held change takes the place of its value, though whoever wrote it saw that
-/// no more: it is in no conflict (`found::a_held_value_does_not_go_with_an_edit_that_had_not_seen_it`).
-const HELD_VALUES_ARE_WRITTEN_OVER_UNSEEN: bool = true;
+use super::world::{World, token};
 
 pub(crate) fn account(world: &World, evidence: &Evidence) {
     let kept = kept(world, evidence);
@@ -23,17 +19,6 @@ pub(crate) fn account(world: &World, evidence: &Evidence) {
             continue;
         }
         let is_blind = world.deleted_blind.contains(&(spot.table, spot.tag.clone()));
-        let same = |tag: &str| evidence.same(spot.table, tag) == evidence.same(spot.table, &spot.tag);
-        let goes =
-            |(node, table, tag): &(usize, usize, String)| (*node, *table) == (spot.node, spot.table) && same(tag);
-        let later = |other: &Spot| {
-            (other.node, other.table, other.column) == (spot.node, spot.table, spot.column) && same(&other.tag)
-        };
-        let is_later = |(other, at): (&String, &Spot)| other != token && later(at);
-        let may_go = world.written.iter().any(is_later);
-        if HELD_VALUES_ARE_WRITTEN_OVER_UNSEEN && may_go {
-            continue;
-        }
         assert!(
             world.seen.contains(token) || kept.contains(token) || is_blind,
             "{token} was committed in `{}` of `{}` by {}, and nobody knows of it any more",
