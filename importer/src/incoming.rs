@@ -19,6 +19,8 @@ pub(crate) struct Incoming {
     pub(crate) seq: Seq,
     /// The record of which it spoke, where that turned out to be another one.
     pub(crate) merged_from: Option<Uid>,
+    /// How much of its sender's feed this node had acknowledged when the bundle was made.
+    pub(crate) after: Seq,
     /// Why it was held before this import, if it was.
     pub(crate) held_as: Option<HeldAs>,
 }
@@ -91,6 +93,7 @@ impl Incoming {
             action,
             seq,
             merged_from: None,
+            after: Seq(0),
             held_as: None,
         })
     }
@@ -111,9 +114,15 @@ impl Incoming {
             ) => {
                 *whole |= later_whole;
                 for (name, mut column) in later_columns {
+                    // Whoever knew that the held value had arrived and wrote upon what was there before it had taken
+                    // that back in between.
+                    let is_unseen =
+                        |held: &IncomingColumn| later.after >= held.seq && column.new.version != held.new.version;
                     match columns.get(&name) {
                         Some(held) if column.new.base == Some(held.new.version) => column.new.base = held.new.base,
-                        Some(held) if column.new.base != held.new.base => replaced.push((name.clone(), held.clone())),
+                        Some(held) if column.new.base != held.new.base || is_unseen(held) => {
+                            replaced.push((name.clone(), held.clone()))
+                        }
                         _ => {}
                     }
                     columns.insert(name, column);

@@ -22,6 +22,8 @@ pub(crate) struct Turns<'a> {
     pub(crate) link: &'a Link,
     /// How much of the sender's feed was applied before.
     pub(crate) seen: Seq,
+    /// How much of it the bundle knows to be acknowledged.
+    pub(crate) after: Seq,
     pub(crate) ahead_ms: i64,
     pub(crate) merged: &'a Merged,
 }
@@ -74,7 +76,8 @@ impl Turns<'_> {
     fn incoming(&self, tables: Vec<TableChanges>, mut take: impl FnMut(Incoming)) {
         for table in tables {
             for record in table.records.into_iter().filter(|record| !is_merge(record)) {
-                if let Some(incoming) = Incoming::new(&table.table, record, self.seen) {
+                if let Some(mut incoming) = Incoming::new(&table.table, record, self.seen) {
+                    incoming.after = self.after;
                     take(incoming);
                 }
             }

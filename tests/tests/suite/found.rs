@@ -220,6 +220,28 @@ fn a_copy_whose_key_was_corrected_elsewhere_is_no_other_record() {
     assert!(known.iter().any(|text| text.contains("the second of the clinic")), "only this is known: {known:#?}");
 }
 
+/// A clinic's value is held because of another column; the clinic takes the ministry's value and edits the record once
+/// more upon that one. Its first value was overwritten by nobody who had seen it.
+#[test]
+fn a_held_value_does_not_go_with_an_edit_that_had_not_seen_it() {
+    let mut fleet = fleet("[account]\nidentity = 'uuid(uuid)'", |_, connection| {
+        let sql = "CREATE TABLE account (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, login TEXT UNIQUE, note TEXT); \
+            INSERT INTO account VALUES (1, 'p', NULL, 'as it was')";
+        connection.execute_batch(sql).unwrap();
+    });
+    run(&fleet, 0, "INSERT INTO account VALUES (2, 'q', 'ada', NULL)");
+    run(&fleet, 1, "UPDATE account SET login = 'ada', note = 'the first of the clinic'");
+    fleet.carry(1, 0);
+    fleet.carry(0, 1);
+    // Only if the clinic shows the ministry's value again has its next edit not seen its own.
+    assert_eq!(ask(&fleet, 1, "SELECT note FROM account WHERE uuid = 'p'"), texts(&["as it was"]));
+    run(&fleet, 1, "UPDATE account SET note = 'the second of the clinic' WHERE uuid = 'p'");
+    fleet.settle();
+    let known = known(&mut fleet);
+    assert!(known.iter().any(|text| text.contains("the second of the clinic")), "only this is known: {known:#?}");
+    assert!(known.iter().any(|text| text.contains("the first of the clinic")), "only this is known: {known:#?}");
+}
+
 /// All that stands in `note` of `account`, in what is held, and in conflicts.
 fn known(fleet: &mut Fleet) -> Vec<String> {
     let mut known: Vec<String> = Vec::new();
