@@ -395,7 +395,7 @@ impl Store for SqliteStore {
     }
 
     fn uid_at(&mut self, table: &TrackedTable, key: &Key) -> Result<Option<Uid>, StoreError> {
-        check::uid_at_key(self, table, key)
+        states::uid_at_key(self, table, key)
     }
 
     fn write(&mut self, table: &TrackedTable, rows: &[RowWrite]) -> Result<Vec<Result<Key, Refusal>>, StoreError> {

@@ -10,7 +10,7 @@ use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::identity::AssignedUids;
 use saddlebag_formats::{TimeMs, Uid, Value, Version};
 
-use super::naming::{self, Naming};
+use super::naming::Naming;
 use super::rows::read_row;
 use super::states::{self, Stored};
 use super::{SqliteStore, beside, journal, merged, soft};
@@ -49,6 +49,18 @@ struct Leaving {
 struct Moving {
     edited: Edited,
     stored: Stored,
+}
+
+/// What a row's own contents say of its uid.
+enum Claim {
+    /// Nothing, or that of a record which goes by another name now: it gets one of its own.
+    None,
+    /// It is this record.
+    Free(Uid),
+    /// It is the record whose row, under this key, is not there any more.
+    Left(Key),
+    /// It is a second row of a record that stands, and stays at home.
+    Taken,
 }
 
 pub(super) fn absorb(
@@ -227,22 +239,14 @@ impl Absorb<'_> {
     /// Gives a new row its uid and its state.
     fn take_in(&mut self, table: &TrackedTable, fresh: Fresh) -> Result<(), StoreError> {
         let Some(values) = read_row(self.store, table, &fresh.key, None)? else { return Ok(()) };
-        let mut derived = self.naming.derive(self.store, table, &fresh.key, &values, fresh.at)?;
-        let holder = match derived {
-            Some(uid) => states::keys(self.store, table, &[uid])?.remove(&uid),
-            None => None,
+        let (named, taken) = match self.claim(table, &fresh, &values)? {
+            Claim::Free(uid) => (Some(uid), false),
+            Claim::Left(holder) => return self.take_over(table, &holder, fresh),
+            Claim::None => (None, false),
+            Claim::Taken => (None, true),
         };
-        let mut taken = false;
-        if let (Some(holder), Some(uid)) = (&holder, derived) {
-            let Some(standing) = read_row(self.store, table, holder, Some(uid))? else {
-                return self.take_over(table, holder, fresh);
-            };
-            // Where that one's key was corrected, this is another record, and no second row of the same.
-            taken = self.naming.derive(self.store, table, holder, &standing, fresh.at)? == derived;
-            derived = None;
-        }
-        let is_assigned = derived.is_none();
-        let uid = derived.unwrap_or_else(|| self.naming.assign());
+        let is_assigned = named.is_none();
+        let uid = named.unwrap_or_else(|| self.naming.assign());
         let (seq, hash) = (self.store.next_seq()?, table.row_hash(uid, &values));
         let tombstone = if is_assigned { None } else { states::tombstone(self.store, table.number, uid)? };
         let state = match &tombstone {
@@ -285,26 +289,30 @@ impl Absorb<'_> {
         Ok(())
     }
 
+    /// What a row's own contents say of its uid, against the record that has it already.
+    fn claim(&mut self, table: &TrackedTable, row: &Fresh, values: &[Value]) -> Result<Claim, StoreError> {
+        let Some(uid) = self.naming.derive(self.store, table, &row.key, values, row.at)? else {
+            return Ok(Claim::None);
+        };
+        let Some(holder) = states::keys(self.store, table, &[uid])?.remove(&uid) else { return Ok(Claim::Free(uid)) };
+        let Some(standing) = read_row(self.store, table, &holder, Some(uid))? else { return Ok(Claim::Left(holder)) };
+        // Where that one's key was corrected, this is another record, and no second row of the same.
+        let holders = self.naming.derive(self.store, table, &holder, &standing, row.at)?;
+        Ok(if holders == Some(uid) { Claim::Taken } else { Claim::None })
+    }
+
     /// Rows that stayed at home because another one had their identity: if that one is gone, or its key was corrected,
     /// they are records like any other.
     fn revisit_home(&mut self, table: &TrackedTable) -> Result<(), StoreError> {
-        for key in states::home_keys(self.store, table)? {
+        for (key, _) in states::at_home(self.store, table)? {
             let Some(values) = read_row(self.store, table, &key, None)? else { continue };
-            let uid = naming::from_values(table, &values);
-            let holder = match uid {
-                Some(uid) => states::keys(self.store, table, &[uid])?.remove(&uid),
-                None => None,
-            };
-            let stands = match (&holder, uid) {
-                (Some(holder), Some(uid)) => read_row(self.store, table, holder, Some(uid))?,
-                _ => None,
-            };
-            if stands.is_some_and(|standing| naming::from_values(table, &standing) == uid) {
+            let row = Fresh { key: key.clone(), at: self.store.now()? };
+            if matches!(self.claim(table, &row, &values)?, Claim::Taken) {
                 continue;
             }
-            let at = self.store.now()?;
+            let at = row.at;
             states::remove(self.store, table, &key)?;
-            self.take_in(table, Fresh { key: key.clone(), at })?;
+            self.take_in(table, row)?;
             self.tell_referrers(table, &key, at)?;
         }
         Ok(())

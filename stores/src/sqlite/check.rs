@@ -28,7 +28,7 @@ pub(super) fn check(
     unseen_rows(&store.connection, table, found)?;
     lost_rows(&store.connection, table, found)?;
     shared_rows(store, table, found)?;
-    for (key, uid) in home_keys(&store.connection, table)? {
+    for (key, uid) in row_states::at_home(store, table)? {
         let known = row_states::at_key(store, table, &key)?.map(|stored| stored.hash);
         let values = rows::read_row(store, table, &key, Some(uid))?;
         if values.is_some_and(|values| Some(table.row_hash(uid, &values)) != known) {
@@ -115,7 +115,7 @@ fn shared_rows(
 /// Rows that stay at home, with the record whose identity they have.
 pub(super) fn home_rows(store: &mut SqliteStore, table: &TrackedTable) -> Result<Vec<HomeRow>, StoreError> {
     let mut home = Vec::new();
-    for (key, uid) in home_keys(&store.connection, table)? {
+    for (key, uid) in row_states::at_home(store, table)? {
         let Some(values) = rows::read_row(store, table, &key, Some(uid))? else { continue };
         let identity = naming::from_values(table, &values);
         let standing = row_states::keys(store, table, identity.as_slice())?;
@@ -125,23 +125,9 @@ pub(super) fn home_rows(store: &mut SqliteStore, table: &TrackedTable) -> Result
     Ok(home)
 }
 
-fn home_keys(connection: &Connection, table: &TrackedTable) -> Result<Vec<(Key, Uid)>, StoreError> {
-    let keys = key_columns(table, "k");
-    let sql = format!("SELECT {keys}, uid FROM {} WHERE home = 1 ORDER BY {keys}", states(table.number));
-    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
-    let rows = statement.query_map([], |row| key_and_uid(row, table)).map_err(failed)?;
-    rows.collect::<rusqlite::Result<_>>().map_err(failed)
-}
-
 fn key_and_uid(row: &rusqlite::Row<'_>, table: &TrackedTable) -> rusqlite::Result<(Key, Uid)> {
     let parts = table.key.len();
     Ok((key_at(row, 0, parts)?, uid_at(row, parts)?.unwrap_or(Uid([0; 16]))))
-}
-
-/// The record whose row has this key.
-pub(super) fn uid_at_key(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -> Result<Option<Uid>, StoreError> {
-    let stored = row_states::at_key(store, table, key)?;
-    Ok(stored.filter(|stored| !stored.home).map(|stored| stored.uid))
 }
 
 /// The time that a trigger would note now.

@@ -188,20 +188,21 @@ pub(super) fn keys(store: &SqliteStore, table: &TrackedTable, uids: &[Uid]) -> R
 /// Whether some row of some table stays at home.
 pub(super) fn any_at_home(store: &SqliteStore, tracking: &Tracking) -> Result<bool, StoreError> {
     for table in &tracking.tables {
-        if !home_keys(store, table)?.is_empty() {
+        if !at_home(store, table)?.is_empty() {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// The keys of the rows of a table that stay at home.
-pub(super) fn home_keys(store: &SqliteStore, table: &TrackedTable) -> Result<Vec<Key>, StoreError> {
+/// The rows of a table that stay at home, by key, with the uid of their states.
+pub(super) fn at_home(store: &SqliteStore, table: &TrackedTable) -> Result<Vec<(Key, Uid)>, StoreError> {
     let failed = |error| engine("looking for rows that stay at home", &error);
-    let sql = format!("SELECT {} FROM {} WHERE home = 1", key_columns(table, "k"), states(table.number));
+    let (keys, parts) = (key_columns(table, "k"), table.key.len());
+    let sql = format!("SELECT {keys}, uid FROM {} WHERE home = 1 ORDER BY {keys}", states(table.number));
     let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
-    let keys = statement.query_map([], |row| key_at(row, 0, table.key.len())).map_err(failed)?;
-    keys.collect::<rusqlite::Result<_>>().map_err(failed)
+    let rows = statement.query_map([], |row| Ok((key_at(row, 0, parts)?, Uid(row.get(parts)?)))).map_err(failed)?;
+    rows.collect::<rusqlite::Result<_>>().map_err(failed)
 }
 
 /// The key that a deleted record had here.

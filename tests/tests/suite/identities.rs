@@ -291,3 +291,26 @@ fn copies_that_work_before_they_first_meet_agree_without_a_conflict() {
     }
     same_versions(&mut fleet);
 }
+
+#[test]
+fn a_second_row_of_one_name_stays_at_home_and_costs_nothing() {
+    let schema =
+        "CREATE TABLE name_of (db_id INTEGER, name TEXT); CREATE TABLE kind (id INTEGER PRIMARY KEY, note TEXT);";
+    let tables = "[kind]\nidentity = 'named(SELECT db_id, name FROM name_of)'";
+    let mut fleet = fleet(tables, schema);
+    run(&fleet, 1, "INSERT INTO name_of VALUES (1, 'k'), (2, 'k'); INSERT INTO kind VALUES (1, 'one'), (2, 'two')");
+    fleet.settle();
+    everywhere_but(&fleet, 1, "SELECT group_concat(note) FROM kind", "'one'");
+    let before = fleet.nodes[1].dump();
+    fleet.settle();
+    assert_eq!(fleet.nodes[1].dump(), before, "it is looked at, and nothing of it changes");
+    run(&fleet, 1, "DELETE FROM kind WHERE id = 1");
+    fleet.settle();
+    everywhere(&fleet, "SELECT group_concat(note) FROM kind", "'two'");
+}
+
+fn everywhere_but(fleet: &Fleet, left_out: usize, sql: &str, expected: &str) {
+    for node in (0..fleet.nodes.len()).filter(|node| *node != left_out) {
+        assert_eq!(ask(fleet, node, sql), expected, "at {}", fleet.nodes[node].me.name);
+    }
+}
