@@ -109,6 +109,11 @@ pub(crate) fn conflicts_are_true(world: &mut World, evidence: &Evidence) {
         if winner.starts_with("seed") || loser.starts_with("seed") {
             continue;
         }
+        // A value that is held goes into `conflicts` when its writer's next edit might not have seen it any more: seen
+        // from the central, an edit from before the receipt and one from after the value was taken back are alike.
+        if conflict.winner.version.writer == conflict.loser.version.writer {
+            continue;
+        }
         checked += 1;
         assert!(!knew(winner, loser), "{winner} was written upon {loser}, which is no conflict");
         assert!(!knew(loser, winner), "{loser} was written upon {winner}, which is no conflict");
