@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use saddlebag_formats::row_state_bytes::decode_values;
+use saddlebag_formats::row_state_bytes::{RowStateError, decode_value};
 use saddlebag_formats::{TimeMs, Uid, Value, utc};
 use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictSide, Link};
 use saddlebag_stores::record::Known;
@@ -166,9 +166,9 @@ fn side(side: &ConflictSide, names: &NodeNames) -> Result<ShownSide, StoreError>
 }
 
 fn value(bytes: &[u8]) -> Result<Value, StoreError> {
-    let damaged = |reason: String| StoreError::Damaged { what: "a conflict".to_owned(), reason };
-    let mut values = decode_values(bytes).map_err(|error| damaged(error.to_string()))?;
-    values.pop().map(|(_, value)| value).ok_or_else(|| damaged("it holds no value".to_owned()))
+    let damaged =
+        |error: RowStateError| StoreError::Damaged { what: "a conflict".to_owned(), reason: error.to_string() };
+    decode_value(bytes).map_err(damaged)
 }
 
 fn as_text<S: Serializer>(time: &TimeMs, serializer: S) -> Result<S::Ok, S::Error> {

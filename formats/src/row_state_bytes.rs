@@ -202,6 +202,23 @@ pub fn decode_values(bytes: &[u8]) -> Result<Vec<(u16, Value)>, CodecError> {
     Ok(values.0)
 }
 
+/// The bytes of one value, as they lie in the database.
+#[must_use]
+pub fn encode_value(value: &Value) -> Vec<u8> {
+    encode_values(&[(0, value.clone())])
+}
+
+/// The value whose bytes these are.
+///
+/// # Errors
+/// If they are not exactly what [`encode_value`] makes.
+pub fn decode_value(bytes: &[u8]) -> Result<Value, RowStateError> {
+    match decode_values(bytes).map_err(|_| damaged("value"))?.pop() {
+        Some((0, value)) => Ok(value),
+        _ => Err(damaged("value")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use saddlebag_formats::row_state_bytes::encode_values;
 use saddlebag_formats::{
     Action, ColumnState, LinkId, RecordChange, RowState, Seq, TableChanges, TimeMs, Uid, Value, Version,
 };
@@ -162,7 +161,6 @@ impl Merge<'_> {
 
     /// Values written here that the central has not seen, of a record that goes.
     fn lost(&self, setting: &Setting, from: &Record, into: &Record, now: TimeMs) -> Vec<Conflict> {
-        let side = |value: &Value, version| ConflictSide { value: Some(encode_values(&[(0, value.clone())])), version };
         let mut lost = Vec::new();
         for (index, column) in self.table.columns.iter().enumerate() {
             let (gone, stays) = (from.state.of(column.id), into.state.of(column.id));
@@ -174,8 +172,8 @@ impl Merge<'_> {
                     uid: self.into,
                     column: Some(column.name.clone()),
                     kind: ConflictKind::Values,
-                    winner: side(&into.values[index], stays.version),
-                    loser: side(&from.values[index], gone.version),
+                    winner: ConflictSide::of(Some(&into.values[index]), stays.version),
+                    loser: ConflictSide::of(Some(&from.values[index]), gone.version),
                     found: now,
                 });
             }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use saddlebag_formats::limits::TIME_MS_MAX;
-use saddlebag_formats::row_state_bytes::encode_values;
 use saddlebag_formats::{ColumnState, NodeId, RowState, Seq, TimeMs, Uid, Value, Version};
 use saddlebag_stores::config::Direction;
 use saddlebag_stores::ledger::{BesideWhy, Conflict, ConflictKind, ConflictSide, HeldKind};
@@ -400,8 +399,8 @@ impl Planner<'_> {
         local: Local<'_>,
         incoming_wins: bool,
     ) -> Conflict {
-        let side = |value: &Value, version| ConflictSide { value: Some(encode_values(&[(0, value.clone())])), version };
-        let (came, stood) = (side(&new.value, new.version), side(local.value, local.state.version));
+        let came = ConflictSide::of(Some(&new.value), new.version);
+        let stood = ConflictSide::of(Some(local.value), local.state.version);
         let (winner, loser) = if incoming_wins { (came, stood) } else { (stood, came) };
         Conflict {
             link: self.setting.link,
@@ -423,15 +422,14 @@ impl Planner<'_> {
         lost: &New,
         (value, version): (Option<&Value>, Version),
     ) -> Conflict {
-        let bytes = |value: &Value| encode_values(&[(0, value.clone())]);
         Conflict {
             link: self.setting.link,
             table: incoming.table.clone(),
             uid: incoming.uid,
             column: Some(column.to_owned()),
             kind: ConflictKind::Values,
-            winner: ConflictSide { value: value.map(bytes), version },
-            loser: ConflictSide { value: Some(bytes(&lost.value)), version: lost.version },
+            winner: ConflictSide::of(value, version),
+            loser: ConflictSide::of(Some(&lost.value), lost.version),
             found: self.now,
         }
     }
@@ -450,8 +448,8 @@ impl Planner<'_> {
             uid,
             column: None,
             kind: ConflictKind::Deletion,
-            winner: ConflictSide { value: None, version: kept },
-            loser: ConflictSide { value: None, version: deleted },
+            winner: ConflictSide::of(None, kept),
+            loser: ConflictSide::of(None, deleted),
             found: self.now,
         }
     }

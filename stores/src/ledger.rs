@@ -1,7 +1,8 @@
 //! What saddlebag itself remembers in the application's database: links, held changes, conflicts, receipts.
 
 use saddlebag_formats::members::Receipt;
-use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, Seq, TimeMs, Uid, Value};
+use saddlebag_formats::row_state_bytes::encode_value;
+use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, Seq, TimeMs, Uid, Value, Version};
 
 /// The setting that holds the deployment's public key, 32 bytes.
 pub const DEPLOYMENT_KEY: &str = "deployment_key";
@@ -207,7 +208,15 @@ pub struct ConflictSide {
     /// The value in the encoding of `formats`; none where the side deleted the record.
     pub value: Option<Vec<u8>>,
     /// When and where it was written.
-    pub version: saddlebag_formats::Version,
+    pub version: Version,
+}
+
+impl ConflictSide {
+    /// A value, or the lack of one, with its version.
+    #[must_use]
+    pub fn of(value: Option<&Value>, version: Version) -> Self {
+        Self { value: value.map(encode_value), version }
+    }
 }
 
 /// A receipt, to be sent or received.

@@ -4,6 +4,7 @@
 //! only from [`Store::begin`] to [`Store::commit`].
 
 mod absorb;
+mod affinity;
 mod beside;
 mod catalogue;
 mod check;

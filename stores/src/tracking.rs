@@ -96,9 +96,6 @@ pub struct TrackedColumn {
     pub not_null: bool,
     /// Its default, as SQL text.
     pub default: Option<String>,
-    /// Whether the declared type leaves values as they are given, so that 1 and 1.0 differ: "Determination Of
-    /// Column Affinity" in SQLite's "Datatypes In SQLite".
-    pub has_no_affinity: bool,
 }
 
 /// A column that other places have and this schema lacks.
@@ -204,7 +201,6 @@ impl TrackedColumn {
             absent: Some(AbsentColumn { references }),
             not_null: false,
             default: None,
-            has_no_affinity: true,
         }
     }
 

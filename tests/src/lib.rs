@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get ends the test")]
 
 pub mod asking;
+pub mod courier;
 pub mod fleet;
 pub mod gnuhealth;
 pub mod meaning;

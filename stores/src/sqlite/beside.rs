@@ -4,7 +4,7 @@
 //! writes something else there has changed the value.
 
 use rusqlite::{Connection, Row, params, params_from_iter};
-use saddlebag_formats::row_state_bytes::{decode_values, encode_values};
+use saddlebag_formats::row_state_bytes::{decode_value, encode_value};
 use saddlebag_formats::{Uid, Value};
 
 use super::sql::{key_equals, quote};
@@ -44,8 +44,7 @@ fn why(name: &str) -> BesideWhy {
 }
 
 fn one(bytes: &[u8]) -> rusqlite::Result<Value> {
-    let values = decode_values(bytes).ok().and_then(|mut values| values.pop());
-    values.map(|(_, value)| value).ok_or(rusqlite::Error::InvalidQuery)
+    decode_value(bytes).map_err(|_| rusqlite::Error::InvalidQuery)
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Beside> {
@@ -133,8 +132,8 @@ pub(super) fn put(connection: &Connection, table: u32, all: &[Beside]) -> Result
     let sql = "INSERT OR REPLACE INTO saddlebag_beside (table_number, uid, column_id, value, shown, why, target) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     for Beside { uid, column, value, shown, why } in all {
-        let bytes = encode_values(&[(0, value.clone())]);
-        let shown = shown.as_ref().map(|shown| encode_values(&[(0, shown.clone())]));
+        let bytes = encode_value(value);
+        let shown = shown.as_ref().map(encode_value);
         let target = value.target().filter(|_| *why == BesideWhy::NoTarget).map(|uid| uid.0);
         let parameters = params![table, uid.0, column, bytes, shown, why_name(*why), target];
         let mut statement = connection.prepare_cached(sql).map_err(write_failed)?;

@@ -3,37 +3,12 @@
 
 use saddlebag_formats::Value;
 
+use super::affinity::{Affinity, affinity};
 use super::{SqliteStore, beside};
 use crate::error::StoreError;
 use crate::ledger::{Beside, BesideWhy};
 use crate::record::{Key, RowWrite};
 use crate::tracking::{TrackedColumn, TrackedTable};
-
-/// "Determination Of Column Affinity" in SQLite's "Datatypes In SQLite".
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Affinity {
-    Text,
-    /// INTEGER and NUMERIC store alike.
-    Numeric,
-    Real,
-    None,
-}
-
-fn affinity(declared_type: &str) -> Affinity {
-    let upper = declared_type.to_ascii_uppercase();
-    let has = |words: &[&str]| words.iter().any(|word| upper.contains(word));
-    if has(&["INT"]) {
-        Affinity::Numeric
-    } else if has(&["CHAR", "CLOB", "TEXT"]) {
-        Affinity::Text
-    } else if upper.is_empty() || has(&["BLOB"]) || upper == "ANY" {
-        Affinity::None
-    } else if has(&["REAL", "FLOA", "DOUB"]) {
-        Affinity::Real
-    } else {
-        Affinity::Numeric
-    }
-}
 
 /// Whether a column may store a value in another form. Says yes too often rather than too seldom: the row is asked.
 fn may_change(declared_type: &str, value: &Value) -> bool {
@@ -80,23 +55,6 @@ pub(super) fn stored(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn affinities_are_those_of_the_manual() {
-        for (declared, expected) in [
-            ("INTEGER", Affinity::Numeric),
-            ("CHARINT", Affinity::Numeric),
-            ("VARCHAR(255)", Affinity::Text),
-            ("BLOB", Affinity::None),
-            ("", Affinity::None),
-            ("DOUBLE PRECISION", Affinity::Real),
-            ("FLOATING POINT", Affinity::Numeric),
-            ("DECIMAL(10,5)", Affinity::Numeric),
-            ("TIMESTAMP", Affinity::Numeric),
-        ] {
-            assert_eq!(affinity(declared), expected, "{declared}");
-        }
-    }
 
     /// Asks SQLite itself about every pair.
     #[test]

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
+use super::affinity::{Affinity, affinity};
 use super::engine;
 use super::install::{BITS, NOW, run, words_of};
 use super::sql::{balanced, journal, key_columns, quote};
 use crate::error::StoreError;
-use crate::tracking::{TrackedTable, Tracking};
+use crate::tracking::{TrackedColumn, TrackedTable, Tracking};
 
 /// The triggers of a table: name and SQL.
 fn triggers(table: &TrackedTable) -> Vec<(String, String)> {
@@ -90,9 +91,13 @@ fn differs(name: &str, may_change_type: bool) -> String {
     if may_change_type { format!("({value} OR typeof(OLD.{name}) <> typeof(NEW.{name}))") } else { value }
 }
 
+fn may_change_type(column: &TrackedColumn) -> bool {
+    affinity(&column.declared_type) == Affinity::None
+}
+
 fn any_difference(table: &TrackedTable) -> String {
     let local_key = table.key.iter().filter(|part| table.column_index(&part.name).is_none());
-    let shared = table.present().map(|column| differs(&column.name, column.has_no_affinity));
+    let shared = table.present().map(|column| differs(&column.name, may_change_type(column)));
     let terms: Vec<_> = local_key.map(|part| differs(&part.name, false)).chain(shared).collect();
     balanced(&terms, "OR")
 }
@@ -101,7 +106,7 @@ fn any_difference(table: &TrackedTable) -> String {
 fn masks(table: &TrackedTable) -> (Vec<String>, Vec<String>) {
     let mut words: BTreeMap<u16, Vec<String>> = (0..words_of(table)).map(|word| (word, Vec::new())).collect();
     for column in table.present() {
-        let term = format!("({} << {})", differs(&column.name, column.has_no_affinity), column.id % BITS);
+        let term = format!("({} << {})", differs(&column.name, may_change_type(column)), column.id % BITS);
         words.entry(column.id / BITS).or_default().push(term);
     }
     words.into_iter().map(|(word, terms)| (format!("m{word}"), balanced(&terms, "|"))).unzip()

@@ -162,7 +162,6 @@ fn resolve_columns(
             absent: None,
             not_null: column.not_null,
             default: column.default.clone(),
-            has_no_affinity: has_no_affinity(&column.declared_type),
         });
     }
     columns.extend(absent_columns(table, wanted, known));
@@ -178,11 +177,6 @@ fn absent_columns(table: &Table, wanted: &TableConfig, known: &Numbering) -> Vec
         Some(TrackedColumn::absent(*ids.get(name)?, name, references.clone()))
     };
     lacking.filter_map(column).collect()
-}
-
-fn has_no_affinity(declared_type: &str) -> bool {
-    let upper = declared_type.to_ascii_uppercase();
-    upper.is_empty() || upper == "ANY" || (upper.contains("BLOB") && !upper.contains("INT") && !upper.contains("CHAR"))
 }
 
 fn check_names(tracked: &TrackedTable, table: &Table, wanted: &TableConfig) -> Result<(), TrackingError> {

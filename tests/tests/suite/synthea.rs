@@ -9,9 +9,9 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use saddlebag_formats::row_state_bytes::decode_values;
-use saddlebag_importer::ImportResult;
 use saddlebag_stores::ledger::ConflictKind;
 use saddlebag_stores::{Access, Store};
+use saddlebag_tests::courier::Courier;
 use saddlebag_tests::fleet::{Fleet, FleetPlan, TestEntropy};
 use saddlebag_tests::skip::needs_data;
 use saddlebag_tests::synthea::{self, Half, Work};
@@ -52,10 +52,9 @@ type Contended = Vec<(String, BTreeSet<String>)>;
 
 struct World {
     fleet: Fleet,
-    random: TestEntropy,
+    courier: Courier,
     round: u64,
     done: Vec<Work>,
-    on_the_way: Vec<(usize, Vec<u8>)>,
     counts: BTreeMap<&'static str, u64>,
 }
 
@@ -67,8 +66,8 @@ impl World {
         // One clinic's records go in one bundle, the other's and the ministry's in several.
         fleet.nodes[0].records_per_bundle = 400;
         fleet.nodes[2].records_per_bundle = 150;
-        let (random, on_the_way, counts) = (TestEntropy(7), Vec::new(), BTreeMap::new());
-        Self { fleet, random, round: 0, done: Vec::new(), on_the_way, counts }
+        let (courier, counts) = (Courier::new(TestEntropy(7)), BTreeMap::new());
+        Self { fleet, courier, round: 0, done: Vec::new(), counts }
     }
 
     fn app(&self, node: usize) -> &Connection {
@@ -110,39 +109,9 @@ impl World {
         cells
     }
 
-    /// A courier's trip: every node leaves its bundles; some are lost, some come twice, in whatever order.
+    /// A courier's trip.
     fn trip(&mut self) {
-        for (from, to) in [(1, 0), (2, 0), (0, 1), (0, 2)] {
-            let bundles = self.fleet.export(from, to);
-            *self.counts.entry("made").or_default() += bundles.len() as u64;
-            self.on_the_way.extend(bundles.into_iter().map(|bundle| (to, bundle)));
-        }
-        for _ in 0..self.on_the_way.len() {
-            let at = self.random.below(self.on_the_way.len());
-            match self.random.below(4) {
-                0 => {
-                    self.on_the_way.remove(at);
-                    *self.counts.entry("lost").or_default() += 1;
-                }
-                1 => self.bring(at),
-                _ => {
-                    self.bring(at);
-                    self.on_the_way.remove(at);
-                }
-            }
-        }
-    }
-
-    fn bring(&mut self, at: usize) {
-        let (to, bundle) = &self.on_the_way[at];
-        let applied = self.fleet.nodes[*to].import(bundle).unwrap();
-        let result = match applied.result {
-            ImportResult::Applied => "applied",
-            ImportResult::Already => "known already",
-            _ => "too early",
-        };
-        *self.counts.entry(result).or_default() += 1;
-        *self.counts.entry("records applied").or_default() += applied.tally.records;
+        self.courier.trip(&mut self.fleet, &mut self.counts);
     }
 
     fn count(&self, node: usize, table: &str) -> usize {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use saddlebag_couriers::Node;
-use saddlebag_formats::row_state_bytes::decode_values;
+use saddlebag_formats::row_state_bytes::decode_value;
 use saddlebag_formats::{NodeId, Value};
 use saddlebag_stores::Access;
 use saddlebag_stores::ledger::{Conflict, ConflictSide};
@@ -57,14 +57,11 @@ fn told(conflict: &Conflict, name: &dyn Fn(NodeId) -> String) -> Told {
 }
 
 fn shown(value: Option<&[u8]>) -> String {
-    match value.map(decode_values) {
+    match value.map(decode_value) {
         None => "nothing".to_owned(),
         Some(Err(error)) => format!("what cannot be read ({error})"),
-        Some(Ok(values)) => match values.into_iter().next() {
-            Some((_, Value::Text(text))) => text,
-            Some((_, value)) => format!("{value:?}"),
-            None => "nothing".to_owned(),
-        },
+        Some(Ok(Value::Text(text))) => text,
+        Some(Ok(value)) => format!("{value:?}"),
     }
 }
 
@@ -87,13 +84,13 @@ impl fmt::Display for Side {
 
 #[cfg(test)]
 mod tests {
-    use saddlebag_formats::row_state_bytes::encode_values;
+    use saddlebag_formats::row_state_bytes::encode_value;
 
     use super::*;
 
     #[test]
     fn values_are_shown_as_people_wrote_them() {
-        let encoded = |value| encode_values(&[(0, value)]);
+        let encoded = |value| encode_value(&value);
         assert_eq!(shown(Some(&encoded(Value::Text("0555 1".to_owned())))), "0555 1");
         assert_eq!(shown(Some(&encoded(Value::Null))), "Null");
         assert_eq!(shown(None), "nothing");

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use saddlebag_formats::Value;
-use saddlebag_importer::ImportResult;
 use saddlebag_stores::config::Direction;
 use saddlebag_stores::ledger::{BesideWhy, Conflict};
 use saddlebag_stores::record::Key;
 use saddlebag_stores::{Access, Store};
+use saddlebag_tests::courier::Courier;
 use saddlebag_tests::fleet::{Fleet, FleetNode, FleetPlan, TestEntropy};
 use saddlebag_tests::gnuhealth::{self, Catalogue, Cells, Done, Recording, Replay};
 
@@ -36,8 +36,7 @@ pub(super) struct World {
     pub(super) counts: BTreeMap<&'static str, u64>,
     /// What the clinics have to do.
     replays: Vec<Replay>,
-    random: TestEntropy,
-    on_the_way: Vec<(usize, Vec<u8>)>,
+    courier: Courier,
 }
 
 impl World {
@@ -55,8 +54,8 @@ impl World {
         if start == Start::Met {
             fleet.settle();
         }
-        let (counts, on_the_way) = (BTreeMap::new(), Vec::new());
-        Self { fleet, catalogue, counts, replays, random: TestEntropy(seed), on_the_way }
+        let (counts, courier) = (BTreeMap::new(), Courier::new(TestEntropy(seed)));
+        Self { fleet, catalogue, counts, replays, courier }
     }
 
     /// One of so many stretches of a clinic's work.
@@ -69,38 +68,9 @@ impl World {
         done
     }
 
-    /// A courier's trip: every node leaves its bundles; some are lost, some come twice, in whatever order.
+    /// A courier's trip.
     pub(super) fn trip(&mut self) {
-        for (from, to) in [(1, 0), (2, 0), (0, 1), (0, 2)] {
-            let bundles = self.fleet.export(from, to);
-            *self.counts.entry("made").or_default() += bundles.len() as u64;
-            self.on_the_way.extend(bundles.into_iter().map(|bundle| (to, bundle)));
-        }
-        for _ in 0..self.on_the_way.len() {
-            let at = self.random.below(self.on_the_way.len());
-            match self.random.below(4) {
-                0 => {
-                    self.on_the_way.remove(at);
-                    *self.counts.entry("lost").or_default() += 1;
-                }
-                1 => self.bring(at),
-                _ => {
-                    self.bring(at);
-                    self.on_the_way.remove(at);
-                }
-            }
-        }
-    }
-
-    fn bring(&mut self, at: usize) {
-        let (to, bundle) = &self.on_the_way[at];
-        let applied = self.fleet.nodes[*to].import(bundle).unwrap();
-        let result = match applied.result {
-            ImportResult::Applied => "applied",
-            ImportResult::Already => "known already",
-            _ => "too early",
-        };
-        *self.counts.entry(result).or_default() += 1;
+        self.courier.trip(&mut self.fleet, &mut self.counts);
     }
 
     /// Every shared value at a node.
