@@ -155,7 +155,9 @@ impl Importer<'_> {
         let mut merged = Merged::load(self.store)?;
         self.take_merges(&link, &opened.merges, seen, &mut merged)?;
         let ahead_ms = header.created.0.saturating_sub(now.0);
-        let turns = Turns { link: &link, seen, after: header.after, ahead_ms, merged: &merged };
+        // What comes from the central was decided there: nothing of it is held against what the central sends next.
+        let after = if link.role == PeerRole::Satellite { header.after } else { Seq(0) };
+        let turns = Turns { link: &link, seen, after, ahead_ms, merged: &merged };
         let tally =
             if opened.is_large() { turns.take(self, &mut opened)? } else { turns.at_once(self, &mut opened)? };
         if tally.records > 0 {

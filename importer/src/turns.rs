@@ -22,7 +22,7 @@ pub(crate) struct Turns<'a> {
     pub(crate) link: &'a Link,
     /// How much of the sender's feed was applied before.
     pub(crate) seen: Seq,
-    /// How much of it the bundle knows to be acknowledged.
+    /// How much of it the bundle knows to be acknowledged; 0 from a central.
     pub(crate) after: Seq,
     pub(crate) ahead_ms: i64,
     pub(crate) merged: &'a Merged,

@@ -111,7 +111,9 @@ pub(crate) fn conflicts_are_true(world: &mut World, evidence: &Evidence) {
         }
         // A value that is held goes into `conflicts` when its writer's next edit might not have seen it any more: seen
         // from the central, an edit from before the receipt and one from after the value was taken back are alike.
-        if conflict.winner.version.writer == conflict.loser.version.writer {
+        let node = |token: &str| world.written.get(token).map(|spot| spot.node);
+        let mut edits = world.upon.iter().filter(|(_, seen)| *seen == loser).map(|(value, _)| value);
+        if edits.any(|edit| node(edit) == node(loser)) {
             continue;
         }
         checked += 1;
