@@ -168,7 +168,7 @@ mod tests {
         assert_eq!((pipe.exit(), pipe.is_silent()), (Exit::BrokenPipe, true));
         let full = CommandError::from(io::Error::from(io::ErrorKind::StorageFull));
         assert_eq!((full.exit(), full.is_silent()), (Exit::Failed, false));
-        assert_eq!(CommandError::from(DatabaseUrlError::Postgres).exit(), Exit::Usage);
+        assert_eq!(CommandError::from(DatabaseUrlError::Unknown { text: "x".into() }).exit(), Exit::Usage);
         assert_eq!(CommandError::from(NodeError::NoDeployment).exit(), Exit::Failed);
     }
 

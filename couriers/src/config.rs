@@ -12,6 +12,7 @@ use saddlebag_keys::files::{self, FileError};
 use saddlebag_stores::config::TablesConfig;
 use serde::Deserialize;
 
+use crate::after_import::HooksConfig;
 use crate::database_url::{DatabaseUrl, DatabaseUrlError};
 use crate::folder::CONFIG_FILE;
 
@@ -26,6 +27,9 @@ pub struct NodeConfig {
     /// `[tables.NAME]`
     #[serde(default)]
     pub tables: TablesConfig,
+    /// `[hooks]`
+    #[serde(default)]
+    pub hooks: HooksConfig,
 }
 
 /// `[node]`
@@ -34,7 +38,7 @@ pub struct NodeConfig {
 pub struct NodeSection {
     /// The node's name.
     pub name: NodeName,
-    /// `sqlite:PATH`
+    /// `sqlite:PATH` or `postgres://…`, which may hold a password: [`NodeConfig::database_shown`] is for people.
     pub database: String,
     /// Records in one bundle at most.
     #[serde(default)]
@@ -141,6 +145,12 @@ impl NodeConfig {
         self.node.database.parse()
     }
 
+    /// The database as people may see it, without a password.
+    #[must_use]
+    pub fn database_shown(&self) -> String {
+        self.database().map_or_else(|error| error.to_string(), |url| url.to_string())
+    }
+
     /// Records in one bundle at most.
     #[must_use]
     pub fn records_per_bundle(&self) -> usize {
@@ -205,8 +215,12 @@ mod tests {
         assert!(at("database", "databse").contains("line 4: unknown field `databse`"), "{}", at("database", "databse"));
         assert!(at("[tables.patient]", "[table.patient]").contains("line 6: unknown field `table`"));
         assert!(at("identity", "identity = 1\nx").contains("line 7"));
-        assert!(at("sqlite:/c.db", "postgres://h/d").contains("line 4: this version keeps SQLite databases"));
+        assert!(at("sqlite:/c.db", "mysql://h/d").contains("line 4: `mysql://h/d` is no database URL"));
+        let secret = at("sqlite:/c.db", "postgres://ann:s3cret@h:port/d");
+        assert!(secret.contains("line 4: ") && !secret.contains("s3cret"), "{secret}");
         assert!(at("# who", "= =").contains("line 1"));
+        let hook = at("[tables.patient]", "[hooks]\nafter_import = [\"clear all\"]\n[tables.patient]");
+        assert!(hook.starts_with("`n/saddlebag.toml`, line 7: `clear all` is no program"), "{hook}");
         let many = at("# where", "\nrecords_per_bundle = 0");
         assert_eq!(many, "`n/saddlebag.toml`, line 5: `records_per_bundle` lies between 1 and 100000");
     }
@@ -225,7 +239,7 @@ mod tests {
         let absolute = with_absolute_database(&text, Path::new("saddlebag.toml")).unwrap();
         let config = NodeConfig::parse(&absolute, Path::new("saddlebag.toml")).unwrap();
         let url = config.database().unwrap();
-        assert!(url.is_absolute() && url.path().ends_with("a \"b\".db"), "{url}");
+        assert!(url.is_absolute() && url.path().is_some_and(|path| path.ends_with("a \"b\".db")), "{url}");
         assert!(absolute.contains(" # where\n\n[tables.patient]") && absolute.starts_with("# who\n"));
         assert_eq!(with_absolute_database(GOOD, Path::new("x")).unwrap(), GOOD);
     }

@@ -10,6 +10,8 @@ pub const NODE_FILE: &str = "node";
 pub const LOCK_FILE: &str = "lock";
 /// How far the node's stream was published.
 pub const HIGH_WATER_FILE: &str = "high-water";
+/// What the hooks are still to be told of imports.
+pub const AFTER_IMPORT_FILE: &str = "after-import";
 /// The node's secrets.
 pub const KEYS_FOLDER: &str = "keys";
 /// Bundles for others, a folder for each.

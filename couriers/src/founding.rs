@@ -27,7 +27,7 @@ use crate::transaction::transaction;
 pub struct Founding {
     /// Its name.
     pub name: NodeName,
-    /// Its database; a relative path counts from the current directory, and is kept absolute.
+    /// Its database; a relative path counts from the current directory, and is kept absolute. It may hold a password.
     pub database_url: String,
     /// Whether it begins a deployment.
     pub central: bool,
@@ -44,7 +44,7 @@ pub struct Founded {
     pub id: NodeId,
     /// The deployment that it began.
     pub deployment: Option<DeploymentId>,
-    /// Its database, absolute.
+    /// Its database, absolute and without a password.
     pub database_url: String,
 }
 
@@ -99,7 +99,7 @@ fn checked_config(folder: &Path, founding: &Founding) -> Result<(String, Databas
         return Err(other("name", config.node.name.to_string(), founding.name.to_string()));
     }
     if config.database()?.absolute()? != url {
-        return Err(other("database", config.node.database, url.to_string()));
+        return Err(other("database", config.database_shown(), url.to_string()));
     }
     Ok((text, url))
 }

@@ -336,7 +336,7 @@ fn read_node_file(folder: &Path) -> Result<NodeId, NodeError> {
 }
 
 fn read_settings(store: &mut dyn Store, config: &NodeConfig, id: NodeId) -> Result<Settings, NodeError> {
-    let database = || config.node.database.clone();
+    let database = || config.database_shown();
     // Without its tables there is nothing that settings could be read from.
     if store.installed()?.is_none() {
         return Err(NodeError::NotInDatabase { database: database() });

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use saddlebag_formats::NodeName;
 
+use crate::after_import::AfterImport;
 use crate::error::NodeError;
 use crate::node::Node;
 use crate::place::{self, FolderPlace};
@@ -82,18 +83,29 @@ pub fn sync(
     let me = node.this_node()?;
     let receivers = hand_out::receivers(node, options.to.as_ref())?;
     let mut report = RoundReport::new(options.dry_run);
-    if options.import {
-        let scan = place.scan(&me.name)?;
-        report.foreign += scan.foreign;
-        report.is_truncated |= scan.is_truncated;
-        TakeIn::new(node, &mut report, progress)?.run(scan.candidates)?;
-    }
-    if options.export {
-        for link in receivers {
-            hand_out::to(node, &place, &link, &mut report, progress)?;
+    let mut after = AfterImport::of(node);
+    let mut both_halves = || {
+        if options.import {
+            let scan = place.scan(&me.name)?;
+            report.foreign += scan.foreign;
+            report.is_truncated |= scan.is_truncated;
+            let taken_in = TakeIn::new(node, &mut after, &mut report, progress)?.run(scan.candidates);
+            after.note(node.clock.now());
+            taken_in?;
         }
+        if options.export {
+            for link in &receivers {
+                hand_out::to(node, &place, link, &mut report, progress)?;
+            }
+        }
+        Ok(())
+    };
+    let done = both_halves();
+    // Last, and whatever became of the rest: who waits with a stick has it by now.
+    if options.import && !options.dry_run {
+        report.hooks = after.tell(&*node.clock);
     }
-    Ok(report)
+    done.map(|()| report)
 }
 
 /// Takes in single files, wherever they lie, and what waits in the inbox.
@@ -103,6 +115,10 @@ pub fn sync(
 pub fn import_files(node: &mut Node, files: &[PathBuf], dry_run: bool) -> Result<RoundReport, NodeError> {
     let mut report = RoundReport::new(dry_run);
     let candidates = files.iter().map(|file| place::look(file)).collect();
-    TakeIn::new(node, &mut report, &mut |_| ())?.run(candidates)?;
-    Ok(report)
+    let mut after = AfterImport::of(node);
+    let done = TakeIn::new(node, &mut after, &mut report, &mut |_| ())?.run(candidates);
+    if !dry_run {
+        report.hooks = after.tell(&*node.clock);
+    }
+    done.map(|()| report)
 }

@@ -215,7 +215,7 @@ pub fn setup(node: &mut Node, progress: &mut dyn FnMut(&str, u64)) -> Result<Set
 /// The database's.
 pub fn remove(node: &mut Node) -> Result<Removed, NodeError> {
     transaction(&mut *node.store, Access::Write, |store| Ok(store.uninstall()?))?;
-    Ok(Removed { database: node.config.node.database.clone(), folder: node.folder.clone() })
+    Ok(Removed { database: node.config.database_shown(), folder: node.folder.clone() })
 }
 
 /// Takes in some rows of a table, and whatever else the application has written meanwhile.

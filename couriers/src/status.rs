@@ -8,6 +8,7 @@ use saddlebag_stores::ledger::{Link, LinkCounts, PeerRole};
 use saddlebag_stores::{Access, Store, StoreError, restored};
 use serde::{Serialize, Serializer};
 
+use crate::after_import::{self, HookStatus};
 use crate::error::NodeError;
 use crate::health::{ClockDoubt, LinkHealth, clock_doubt};
 use crate::inbox::Inbox;
@@ -39,6 +40,8 @@ pub struct Status {
     pub triggers_missing: Vec<String>,
     /// Tables whose triggers had to be made again in the last 30 days, the latest first.
     pub triggers_restored: Vec<RestoredTriggers>,
+    /// Those who have not been told everything that imports have changed.
+    pub hooks: Vec<HookStatus>,
     /// This node's clock.
     #[serde(serialize_with = "as_one_text")]
     pub clock: TimeMs,
@@ -149,6 +152,7 @@ pub fn status(node: &mut Node) -> Result<Status, NodeError> {
         links,
         triggers_missing,
         triggers_restored,
+        hooks: after_import::untold(node)?,
         clock,
         clock_doubt,
     })

@@ -234,7 +234,7 @@ impl<'a> Application<'a> {
             self.settle(&changes.all[index], &mut tally)?;
         }
         for write in attempt.written {
-            tally.records += 1;
+            tally.written(self.name_of(write.table));
             for conflict in &write.conflicts {
                 self.note(conflict, &mut tally)?;
             }
@@ -243,8 +243,9 @@ impl<'a> Application<'a> {
             }
         }
         for index in attempt.deleted.done {
-            tally.records += 1;
-            self.settle(&changes.all[attempt.deletions[index].1.cause], &mut tally)?;
+            let (number, deletion) = &attempt.deletions[index];
+            tally.deleted(self.name_of(*number));
+            self.settle(&changes.all[deletion.cause], &mut tally)?;
         }
         for (index, reason) in attempt.deleted.refused {
             let (number, deletion) = &attempt.deletions[index];
@@ -256,6 +257,10 @@ impl<'a> Application<'a> {
         }
         self.note_replaced(changes, &mut tally)?;
         Ok(tally)
+    }
+
+    fn name_of(&self, table: u32) -> &'a str {
+        self.tracking.by_number(table).map_or("", |table| &table.name)
     }
 
     fn hold(

@@ -21,7 +21,7 @@ use crate::error::ImportError;
 use crate::merge::{Setting, Side};
 use crate::merged::{Announced, Merge, Merged};
 use crate::reading::{Opened, Signed};
-use crate::tally::Tally;
+use crate::tally::{Tables, Tally};
 use crate::turns::Turns;
 
 /// Records of a bundle that are held in memory together. A larger bundle is decoded twice, and applied in turns.
@@ -158,10 +158,10 @@ impl Importer<'_> {
         // What comes from the central was decided there: nothing of it is held against what the central sends next.
         let after = if link.role == PeerRole::Satellite { header.after } else { Seq(0) };
         let turns = Turns { link: &link, seen, after, ahead_ms, merged: &merged };
-        let tally =
+        let mut tally =
             if opened.is_large() { turns.take(self, &mut opened)? } else { turns.at_once(self, &mut opened)? };
         if tally.records > 0 {
-            self.retry_others(&link)?;
+            tally.add_tables(self.retry_others(&link)?);
         }
         self.store.place_targets()?;
         Ok(applied(ImportResult::Applied, tally))
@@ -300,12 +300,13 @@ impl Importer<'_> {
     }
 
     /// What is held of other links may have waited for what this one brought.
-    pub(crate) fn retry_others(&mut self, link: &Link) -> Result<(), ImportError> {
-        let merged = Merged::load(self.store)?;
+    /// Says which tables that changed.
+    pub(crate) fn retry_others(&mut self, link: &Link) -> Result<Tables, ImportError> {
+        let (mut sum, merged) = (Tally::default(), Merged::load(self.store)?);
         for other in self.store.links()?.into_iter().filter(|other| other.id != link.id) {
             let changes = Changes::held(self.store, other.id, &merged)?;
-            self.apply(&other, &changes, 0)?;
+            sum += self.apply(&other, &changes, 0)?;
         }
-        Ok(())
+        Ok(sum.tables)
     }
 }

@@ -25,4 +25,4 @@ mod writes;
 
 pub use error::ImportError;
 pub use import::{Applied, ImportResult, Importer, RECORDS_AT_ONCE};
-pub use tally::Tally;
+pub use tally::{TableTally, Tables, Tally, add as add_tables};

@@ -12,11 +12,45 @@ pub enum StoreError {
         /// The engine's own words.
         reason: String,
     },
+    /// The server cannot be reached, or does not let anybody in.
+    #[error("the database {url} cannot be reached: {reason}")]
+    Connect {
+        /// As the configuration names it, without its password.
+        url: String,
+        /// What was in the way.
+        reason: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// Somebody else holds the database's lock.
     #[error("the database is in use by another program, and stayed so for {waited_s} s")]
     Busy {
         /// How long was waited, in seconds.
         waited_s: u64,
+    },
+    /// The application wrote the same rows at the same time; the whole transaction has to be done again.
+    #[error("the application wrote at the same time while {action}: {reason}")]
+    Concurrent {
+        /// What was being done.
+        action: String,
+        /// The engine's own words.
+        reason: String,
+    },
+    /// The database does not let this user do something.
+    #[error("the database does not allow it to this user while {action}: {reason}")]
+    NoRight {
+        /// What was being done.
+        action: String,
+        /// The engine's own words.
+        reason: String,
+    },
+    /// The server is of a version that saddlebag does not know.
+    #[error("the server is PostgreSQL {found}; saddlebag needs {least} or later")]
+    OldServer {
+        /// Its version.
+        found: String,
+        /// The first that will do.
+        least: &'static str,
     },
     /// The engine reports an error.
     #[error("the database failed while {action}: {reason}")]
@@ -68,7 +102,11 @@ impl StoreError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Open { .. } => "check `database` in saddlebag.toml, and that this user may read and write the file",
+            Self::Connect { hint, .. } => hint,
             Self::Busy { .. } => "close the program that holds it, or try again in a moment; nothing was changed",
+            Self::Concurrent { .. } => "nothing was changed; try again in a moment",
+            Self::NoRight { .. } => "nothing was changed; docs/postgresql.md says which rights saddlebag needs",
+            Self::OldServer { .. } => "upgrade the server, or keep its data in step from a newer one",
             Self::Engine { .. } => "nothing was changed; if it persists, check the disk and the database itself",
             Self::RolledBack { .. } => "nothing was changed; look at what the trigger wants of that table's rows",
             Self::NameQuery { .. } => "correct `named(…)` in saddlebag.toml: one SELECT that gives keys and names",

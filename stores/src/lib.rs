@@ -3,15 +3,27 @@
 //! All SQL of saddlebag lives here. The rest of the program sees the [`Store`] trait and plain data; every
 //! verb that touches rows takes and gives sets of them.
 
+mod absorb;
+mod beside;
+mod check;
+mod columns;
 pub mod config;
 pub mod difference;
+mod engine;
 pub mod error;
 pub mod fold;
 pub mod ledger;
+mod merged;
+mod naming;
+mod pieces;
+mod place;
+pub mod postgres;
 pub mod raise;
 pub mod record;
+mod rehash;
 pub mod restored;
 pub mod schema;
+mod soft;
 pub mod sqlite;
 pub mod store;
 pub mod tracking;

@@ -3,11 +3,9 @@
 //! Saddlebag never changes the journal mode, never checkpoints the application's log, and holds the write lock
 //! only from [`Store::begin`] to [`Store::commit`].
 
-mod absorb;
 mod affinity;
 mod beside;
 mod catalogue;
-mod check;
 mod columns;
 mod feed;
 mod forget;
@@ -18,25 +16,25 @@ mod journal;
 mod ledger;
 mod ledger_tables;
 mod merged;
-mod naming;
+mod names;
 mod place;
 mod referrers;
-mod rehash;
 mod rows;
 mod schema;
-mod soft;
 mod sql;
 mod states;
 mod texts;
 mod triggers;
+mod unmatched;
 mod unmet;
 mod values;
 mod write;
 mod writers;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -45,12 +43,13 @@ use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value};
 
 use crate::difference::{Difference, HomeRow};
+use crate::engine::{Engine, Rows, Stored, Taken, Waiting};
 use crate::error::StoreError;
 use crate::ledger::{Beside, Conflict, Dropped, Held, Link, LinkCounts, StoredReceipt};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use crate::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
 use crate::store::{AbsorbContext, Access, Store};
-use crate::tracking::{Numbering, TrackedTable, Tracking};
+use crate::tracking::{Numbering, TrackedColumn, TrackedTable, Tracking};
 
 /// How long another program's lock is waited for.
 const BUSY_TIMEOUT_S: u64 = 20;
@@ -62,7 +61,7 @@ const CACHE_KIB: i32 = 64 * 1024;
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Connection,
-    tracking: Tracking,
+    tracking: Rc<Tracking>,
     /// Who refers to a tracked table: by its number.
     referring: HashMap<u32, Vec<referrers::ReferringColumn>>,
     writers: writers::Writers,
@@ -71,7 +70,7 @@ pub struct SqliteStore {
     /// How this transaction was begun.
     access: Option<Access>,
     /// What is tracked without the columns that this transaction has learnt.
-    before_learning: Option<Tracking>,
+    before_learning: Option<Rc<Tracking>>,
     texts: texts::Texts,
     /// Tables in which some record is deleted, once that was asked for in this transaction.
     buried: Option<HashSet<u32>>,
@@ -108,7 +107,7 @@ impl SqliteStore {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)?;
         Ok(Self {
             connection,
-            tracking: Tracking::default(),
+            tracking: Rc::default(),
             referring: HashMap::new(),
             writers: writers::Writers::default(),
             last_seq: None,
@@ -149,7 +148,7 @@ impl SqliteStore {
     /// Works with columns that were learnt just now, until the transaction is undone.
     fn replace_tracking(&mut self, tracking: Tracking) {
         self.texts.forget();
-        let before = std::mem::replace(&mut self.tracking, tracking);
+        let before = std::mem::replace(&mut self.tracking, Rc::new(tracking));
         self.before_learning.get_or_insert(before);
     }
 
@@ -216,7 +215,7 @@ impl Store for SqliteStore {
         // row hash.
         let with_triggers = tracking.has_triggers;
         let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, with_triggers);
-        self.tracking = tracking;
+        self.tracking = Rc::new(tracking);
     }
 
     fn tracking(&self) -> &Tracking {
@@ -243,15 +242,15 @@ impl Store for SqliteStore {
     }
 
     fn check(&mut self, table: &TrackedTable, found: &mut dyn FnMut(Difference)) -> Result<u64, StoreError> {
-        check::check(self, table, found)
+        crate::check::check(self, table, found)
     }
 
     fn home_rows(&mut self, table: &TrackedTable) -> Result<Vec<HomeRow>, StoreError> {
-        check::home_rows(self, table)
+        crate::check::home_rows(self, table)
     }
 
     fn now(&mut self) -> Result<TimeMs, StoreError> {
-        check::now(&self.connection)
+        unmatched::now(&self.connection)
     }
 
     fn begin(&mut self, access: Access) -> Result<(), StoreError> {
@@ -332,11 +331,11 @@ impl Store for SqliteStore {
     }
 
     fn hash_references(&mut self) -> Result<(), StoreError> {
-        rehash::references(self)
+        crate::rehash::references(self)
     }
 
     fn absorb(&mut self, context: &AbsorbContext, entropy: &mut dyn Entropy) -> Result<Absorbed, StoreError> {
-        absorb::absorb(self, context, entropy)
+        crate::absorb::absorb(self, context, entropy)
     }
 
     fn last_seq(&mut self) -> Result<Seq, StoreError> {
@@ -464,11 +463,11 @@ impl Store for SqliteStore {
     }
 
     fn rename(&mut self, table: &TrackedTable, from: Uid, into: Uid) -> Result<(), StoreError> {
-        merged::rename(self, table, from, into)
+        crate::merged::rename(self, table, from, into)
     }
 
     fn repoint(&mut self, table: &TrackedTable, from: &Key, into: &Key) -> Result<(), StoreError> {
-        merged::repoint(self, table, from, into)
+        crate::merged::repoint(self, table, from, into)
     }
 
     fn unmet_references(&mut self) -> Result<HashMap<(u32, Uid), String>, StoreError> {
@@ -480,7 +479,7 @@ impl Store for SqliteStore {
     }
 
     fn place_targets(&mut self) -> Result<u64, StoreError> {
-        place::targets(self)
+        crate::place::targets(self)
     }
 
     fn holders(
@@ -534,5 +533,155 @@ impl Store for SqliteStore {
 
     fn received_receipts(&mut self) -> Result<Vec<StoredReceipt>, StoreError> {
         ledger_tables::received_receipts(&self.connection)
+    }
+}
+
+impl Engine for SqliteStore {
+    fn tables(&self) -> Rc<Tracking> {
+        Rc::clone(&self.tracking)
+    }
+
+    fn take_entries(&mut self, tables: &[TrackedTable], limit: u64) -> Result<BTreeMap<u32, Taken>, StoreError> {
+        let mut taken = BTreeMap::new();
+        for table in tables {
+            let (entries, with_state) = journal::take(&self.connection, table, limit)?;
+            if !entries.is_empty() {
+                taken.insert(table.number, Taken { entries, with_state });
+            }
+        }
+        Ok(taken)
+    }
+
+    fn state_at(&mut self, table: &TrackedTable, key: &Key) -> Result<Option<Stored>, StoreError> {
+        states::at_key(self, table, key)
+    }
+
+    fn save_state(&mut self, table: &TrackedTable, key: &Key, stored: &Stored) -> Result<(), StoreError> {
+        states::save(self, table, key, stored)
+    }
+
+    fn save_new_state(&mut self, table: &TrackedTable, key: &Key, stored: &Stored) -> Result<(), StoreError> {
+        states::save_new(self, table, key, stored)
+    }
+
+    fn remove_state(&mut self, table: &TrackedTable, key: &Key) -> Result<(), StoreError> {
+        states::remove(self, table, key)
+    }
+
+    fn save_hash(&mut self, table: &TrackedTable, key: &Key, hash: u64) -> Result<(), StoreError> {
+        states::save_hash(self, table, key, hash)
+    }
+
+    fn any_at_home(&mut self) -> Result<bool, StoreError> {
+        states::any_at_home(self, &self.tracking)
+    }
+
+    fn at_home(&mut self, table: &TrackedTable) -> Result<Vec<(Key, Uid)>, StoreError> {
+        states::at_home(self, table)
+    }
+
+    fn tombstone(&mut self, table: u32, uid: Uid) -> Result<Option<Tombstone>, StoreError> {
+        states::tombstone(self, table, uid)
+    }
+
+    fn keep_tombstone(&mut self, tombstone: &Tombstone, key: Option<&Key>) -> Result<(), StoreError> {
+        states::save_tombstone(self, tombstone, key)
+    }
+
+    fn remove_tombstone(&mut self, table: u32, uid: Uid) -> Result<(), StoreError> {
+        states::remove_tombstone(self, table, uid)
+    }
+
+    fn deleted_at(&mut self, table: u32, key: &Key) -> Result<Option<Uid>, StoreError> {
+        states::deleted_at(self, table, key)
+    }
+
+    fn row(&mut self, table: &TrackedTable, key: &Key) -> Result<Option<Vec<Value>>, StoreError> {
+        rows::row(self, table, key)
+    }
+
+    fn local_values(&mut self, table: &TrackedTable, key: &Key) -> Result<Option<Vec<Value>>, StoreError> {
+        rows::local_values(self, table, key)
+    }
+
+    fn local_value(
+        &mut self,
+        table: &TrackedTable,
+        column: &TrackedColumn,
+        key: &Key,
+    ) -> Result<Option<Value>, StoreError> {
+        beside::local_value(&self.connection, table, &column.name, key)
+    }
+
+    fn write_column(
+        &mut self,
+        table: &TrackedTable,
+        column: &TrackedColumn,
+        key: &Key,
+        value: &Value,
+    ) -> Result<bool, StoreError> {
+        columns::write(self, table, column, key, value)
+    }
+
+    fn beside_of(&mut self, table: u32, uid: Uid) -> Result<Vec<Beside>, StoreError> {
+        beside::of(&self.connection, table, uid)
+    }
+
+    fn put_beside(&mut self, table: u32, all: &[Beside]) -> Result<(), StoreError> {
+        beside::put(&self.connection, table, all)
+    }
+
+    fn forget_beside(&mut self, table: u32, uid: Uid, columns: &[u16]) -> Result<(), StoreError> {
+        beside::forget(&self.connection, table, uid, columns)
+    }
+
+    fn forget_all_beside(&mut self, table: u32, uid: Uid) -> Result<(), StoreError> {
+        beside::forget_all(&self.connection, table, uid)
+    }
+
+    fn rename_beside(&mut self, table: u32, from: Uid, into: Uid) -> Result<(), StoreError> {
+        beside::rename(&self.connection, table, from, into)
+    }
+
+    fn waiting(&mut self, after: Seq) -> Result<Vec<Waiting>, StoreError> {
+        place::waiting(self, after)
+    }
+
+    fn query_names(&mut self, table: &TrackedTable, query: &str) -> Result<HashMap<Value, String>, StoreError> {
+        names::query_names(self, table, query)
+    }
+
+    fn referring_rows(&mut self, table: &TrackedTable, key: &Key) -> Result<Rows, StoreError> {
+        merged::referring_rows(self, table, key)
+    }
+
+    fn point(&mut self, table: &TrackedTable, from: &Key, into: &Key) -> Result<(), StoreError> {
+        merged::point(self, table, from, into)
+    }
+
+    fn page(&mut self, table: &TrackedTable, after: Option<Uid>, limit: usize) -> Result<Vec<Record>, StoreError> {
+        // No uid is an empty blob: all come after it.
+        let after = after.map_or_else(Vec::new, |uid| uid.0.to_vec());
+        rows::read(self, table, &format!("s.uid > ?1 ORDER BY s.uid LIMIT {limit}"), [after])
+    }
+
+    fn unseen_rows(&mut self, table: &TrackedTable, found: &mut dyn FnMut(Key)) -> Result<(), StoreError> {
+        unmatched::unseen_rows(&self.connection, table, found)
+    }
+
+    fn lost_rows(&mut self, table: &TrackedTable, found: &mut dyn FnMut(Key, Uid)) -> Result<(), StoreError> {
+        unmatched::lost_rows(&self.connection, table, found)
+    }
+
+    fn count_rows(&mut self, table: &TrackedTable) -> Result<u64, StoreError> {
+        unmatched::count_rows(&self.connection, table)
+    }
+
+    fn note_first_sight(&mut self, table: &TrackedTable, new: &[&TrackedColumn]) -> Result<(), StoreError> {
+        columns::note_first_sight(&self.connection, table, new)
+    }
+
+    fn note_present(&mut self, table: u32, column: u16) -> Result<(), StoreError> {
+        columns::note_present(&self.connection, table, column)
     }
 }

@@ -80,6 +80,10 @@ pub fn open_absorbed_snapshot(
     writer: Writer,
     entropy: &mut dyn Entropy,
 ) -> Result<(), StoreError> {
+    if store.keeps_snapshots() {
+        store.begin(Access::Write)?;
+        return absorb(store, writer, entropy).map(drop);
+    }
     for _ in 0..SNAPSHOT_TRIES {
         store.begin(Access::Write)?;
         absorb(store, writer, entropy)?;
@@ -99,6 +103,19 @@ pub fn open_absorbed_snapshot(
 ///
 /// Verbs that read or write need [`Store::begin`] first; a store that is dropped in a transaction rolls back.
 pub trait Store {
+    /// Whether a write transaction sees one snapshot while the application goes on writing.
+    fn keeps_snapshots(&self) -> bool {
+        false
+    }
+
+    /// The rights that this user lacks to keep these tables in step, each with what would give it, in words.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn missing_rights(&mut self, _tables: &[String]) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// Reads the application's schema.
     ///
     /// # Errors

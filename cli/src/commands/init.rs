@@ -36,12 +36,12 @@ const PROFILE_BYTES_MAX: u64 = 1 << 20;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   saddlebag --node /srv/ministry init ministry --central \\
-      --database sqlite:/srv/ministry.db
+      --database postgres://saddlebag@/health --profile gnuhealth
   saddlebag --node clinic init clinic-07 --database sqlite:clinic.db --no-setup")]
 pub struct InitArgs {
     /// What the node is called: 1 to 32 of a-z, 0-9 and hyphens, like `clinic-07`
     pub name: NodeName,
-    /// The application's database: `sqlite:PATH`
+    /// The application's database: `sqlite:PATH`, or `postgres://USER@HOST/DATABASE` and all else that `psql` takes
     #[arg(long, value_name = "URL")]
     pub database: String,
     /// Begin a deployment, with this node as its first central
@@ -106,11 +106,11 @@ pub fn run(global: &Global, args: &InitArgs, console: &mut Console<'_>) -> Resul
     };
     drop(store);
     if !args.no_setup || !tables.config.is_empty() {
-        refuse_what_does_not_fit(&tables.config, &schema, args)?;
+        refuse_what_does_not_fit(&tables.config, &schema, &url, args)?;
     }
     let founding = Founding {
         name: args.name.clone(),
-        database_url: url.to_string(),
+        database_url: url.as_written(),
         central: args.central,
         saddlebag_toml: configuration(&args.name, &url, &tables.text),
     };
@@ -185,11 +185,16 @@ struct Profiled {
 }
 
 /// Better now than when the node has been made.
-fn refuse_what_does_not_fit(config: &TablesConfig, schema: &Schema, args: &InitArgs) -> Result<(), CommandError> {
+fn refuse_what_does_not_fit(
+    config: &TablesConfig,
+    schema: &Schema,
+    url: &DatabaseUrl,
+    args: &InitArgs,
+) -> Result<(), CommandError> {
     if config.is_empty() && args.profile.is_none() {
         return Err(CommandError::failed(
-            format!("the database {} has no table that can be kept in step", args.database),
-            Some("let the application make its tables first, or check the path"),
+            format!("the database {url} has no table that can be kept in step"),
+            Some("let the application make its tables first, or check the path or the name of the database"),
         ));
     }
     Tracking::resolve(config, schema, &Numbering::default())?;
@@ -197,7 +202,7 @@ fn refuse_what_does_not_fit(config: &TablesConfig, schema: &Schema, args: &InitA
 }
 
 fn configuration(name: &NodeName, url: &DatabaseUrl, tables: &str) -> String {
-    let (name, url) = (toml_text::string(name.as_str()), toml_text::string(&url.to_string()));
+    let (name, url) = (toml_text::string(name.as_str()), toml_text::string(&url.as_written()));
     format!(
         "# Written by `saddlebag init`. After a change here, run `saddlebag setup`.
 

@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
+use saddlebag_couriers::after_import::{HookReport, HookResult};
 use saddlebag_couriers::round::{BundleReport, BundleResult, RoundEvent, RoundReport};
 
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::exit_code::Exit;
 use crate::layout;
+
+/// Columns of a hook's name before what it says.
+const HOOK_COLUMNS: usize = 30;
 
 /// A round that was made.
 pub(super) struct Made<'a> {
@@ -35,6 +39,7 @@ impl Made<'_> {
             console.keep_report(&self.report)?;
             self.print_words(console)?
         }
+        self.report.hooks.iter().try_for_each(|hook| print_hook(hook, console))?;
         let refused = self.report.bundles.iter().filter(|bundle| bundle.result == BundleResult::Refused).count();
         match refused {
             0 if self.report.any_left_over() => Ok(Exit::Part),
@@ -147,6 +152,21 @@ impl Made<'_> {
             Some(place) => format!("Nothing was written: `{place}` may be pulled out."),
         }
     }
+}
+
+/// What became of telling a hook, on stderr: a warning, as the import itself is done.
+fn print_hook(hook: &HookReport, console: &mut Console<'_>) -> Result<(), CommandError> {
+    let name = &hook.hook;
+    for line in hook.output.lines() {
+        console.labelled(&format!("{}: ", layout::fit(name, HOOK_COLUMNS)), line)?;
+    }
+    let reason = hook.reason.as_deref().unwrap_or("no reason is known");
+    let (what, next) = match hook.result {
+        HookResult::Told => return Ok(()),
+        HookResult::Failed => ("failed", ". What came is in the database; this is tried again with the next round"),
+        HookResult::Waiting => ("has not been told yet", ""),
+    };
+    console.labelled("warning: ", &format!("the hook `{name}` {what}: {reason}{next}"))
 }
 
 fn changes(records: u64) -> String {

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use saddlebag_couriers::Node;
+use saddlebag_couriers::after_import::HookStatus;
 use saddlebag_couriers::health::{ClockDoubt, LinkHealth, ToldHealth};
 use saddlebag_couriers::status::{self, LinkState, LinkStatus, NodeRole, Status};
 
@@ -79,6 +80,9 @@ fn print(global: &Global, status: &Status, console: &mut Console<'_>) -> Result<
         let (table, at) = (&restored.table, second(restored.at));
         console.note(&format!("the triggers of `{table}` were missing and were made again, {at}; {CHECK}"))?;
     }
+    for hook in &status.hooks {
+        console.note(&hook_words(hook))?;
+    }
     match status.clock_doubt {
         None => Ok(()),
         Some(ClockDoubt::Before2025) => {
@@ -89,6 +93,21 @@ fn print(global: &Global, status: &Status, console: &mut Console<'_>) -> Result<
              or is behind now",
             second(status.clock)
         )),
+    }
+}
+
+fn hook_words(hook: &HookStatus) -> String {
+    let (name, since) = (&hook.hook, second(hook.since));
+    match (hook.failing_since, &hook.reason) {
+        (Some(failing), Some(reason)) => {
+            let attempts = layout::count(hook.attempts.into(), "attempt", "attempts");
+            let failing = second(failing);
+            format!(
+                "the hook `{name}` has been failing since {failing}, in {attempts}: {reason}. It does not know what \
+                 imports have changed since {since}"
+            )
+        }
+        _ => format!("the hook `{name}` does not know yet what imports have changed since {since}"),
     }
 }
 

@@ -11,6 +11,8 @@ mod demo;
 #[cfg(test)]
 mod held;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod json;
 #[cfg(test)]
 mod kill;

@@ -20,7 +20,10 @@ fn wrong_database() {
     places.put("garbage.db", &[b'x'; 5000]);
     init("sqlite:garbage.db").fails(1, "garbage.db cannot be opened", "check `database`");
     init("clinic.db").fails(2, "`clinic.db` is no database URL", "write `sqlite:`");
-    init("postgres://h/d").fails(2, "no PostgreSQL", "write `sqlite:`");
+    init("postgres://h:port/d").fails(2, "a port is a number", "write postgres://USER@HOST:PORT/DATABASE");
+    init("postgres://ann:s3@cret@h/d").fails(2, "in a password it is %40", "`@`, `:`");
+    // Nobody listens at a port that only the system's own services use.
+    init("postgres://ann@127.0.0.1:1/d").fails(1, "postgres://ann@127.0.0.1:1/d cannot be reached", "start the server");
     places.put("empty.db", b"");
     init("sqlite:empty.db").fails(1, "has no table that can be kept in step", "let the application make its tables");
     assert!(!places.path("clinic").exists() && !places.path("nowhere.db").exists());

@@ -1,7 +1,7 @@
 //! What a person does about held changes: try again, let go, say that two records are one.
 
 use saddlebag_formats::{LinkId, Uid, Value};
-use saddlebag_importer::Tally;
+use saddlebag_importer::{ImportError, Importer, Tally};
 use saddlebag_stores::record::Key;
 use saddlebag_stores::tracking::TrackedTable;
 use saddlebag_stores::{Store, StoreError};
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::change::{self, Loaded};
 use super::{Found, HeldChange, digits, elsewhere, find, transaction_read};
+use crate::after_import::AfterImport;
 use crate::error::NodeError;
 use crate::node::Node;
 use crate::record_names::{RecordName, RecordNames, Wanted};
@@ -60,7 +61,7 @@ pub struct ResolveDone {
 pub fn retry(node: &mut Node, id: Option<&str>) -> Result<RetryDone, NodeError> {
     let before = load(node)?;
     let chosen = id.map(|id| before.find(id)).transpose()?.map(|held| (held.link, held.table.clone(), held.uid));
-    let Tally { records, conflicts, .. } = node.importer()?.retry_held()?;
+    let Tally { records, conflicts, .. } = noting(node, |importer| importer.retry_held())?;
     let after = load(node)?;
     let is_in = |held: &Loaded, all: &[Loaded]| all.iter().any(|other| is(other, held.link, &held.table, held.uid));
     let is_chosen = |held: &&Loaded| chosen.as_ref().is_none_or(|(link, table, uid)| is(held, *link, table, *uid));
@@ -101,9 +102,24 @@ pub fn resolve_same_as(node: &mut Node, id: &str, record: &str) -> Result<Resolv
         let wanted = Wanted::from([(held.table.clone(), [into].into())]);
         Ok((into, RecordNames::look_up(store, &wanted)?.of(&held.table, into)))
     })?;
-    let tally = node.importer()?.resolve_same_as(held.link, &held.table, held.uid, into)?;
+    let tally = noting(node, |importer| importer.resolve_same_as(held.link, &held.table, held.uid, into))?;
     let Tally { records, conflicts, settled, .. } = tally;
     Ok(ResolveDone { change: all.shortened(held), into: name, records, conflicts, settled })
+}
+
+/// What is changed is told with the next round.
+fn noting(
+    node: &mut Node,
+    decide: impl FnOnce(&mut Importer<'_>) -> Result<Tally, ImportError>,
+) -> Result<Tally, NodeError> {
+    let mut after = AfterImport::of(node);
+    after.begin();
+    let decided = decide(&mut node.importer()?);
+    if let Ok(tally) = &decided {
+        after.changed(&tally.tables);
+    }
+    after.note(node.clock.now());
+    Ok(decided?)
 }
 
 /// What is held, to choose from.

@@ -5,6 +5,8 @@ use std::path::Path;
 use saddlebag_formats::header::BundleHeader;
 use serde::Serialize;
 
+use crate::after_import::HookReport;
+
 /// What became of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -73,6 +75,8 @@ pub struct RoundReport {
     pub nothing_for: Vec<String>,
     /// Own bundles that were taken off the place, because they were acknowledged or a newer one took their place.
     pub removed: Vec<String>,
+    /// Who was told of what has changed here, or could not be.
+    pub hooks: Vec<HookReport>,
 }
 
 impl RoundReport {

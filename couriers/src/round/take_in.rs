@@ -15,6 +15,7 @@ use saddlebag_stores::ledger::Link;
 
 use super::RoundEvent;
 use super::report::{BundleReport, BundleResult, RoundReport};
+use crate::after_import::AfterImport;
 use crate::error::NodeError;
 use crate::inbox::Inbox;
 use crate::node::Node;
@@ -25,6 +26,7 @@ pub(super) struct TakeIn<'a> {
     me: ThisNode,
     links: Vec<Link>,
     inbox: Inbox,
+    after: &'a mut AfterImport,
     report: &'a mut RoundReport,
     progress: &'a mut dyn FnMut(RoundEvent),
 }
@@ -32,11 +34,12 @@ pub(super) struct TakeIn<'a> {
 impl<'a> TakeIn<'a> {
     pub(super) fn new(
         node: &'a mut Node,
+        after: &'a mut AfterImport,
         report: &'a mut RoundReport,
         progress: &'a mut dyn FnMut(RoundEvent),
     ) -> Result<Self, NodeError> {
         let (me, links, inbox) = (node.this_node()?, node.links()?, Inbox::of(&node.folder));
-        Ok(Self { node, me, links, inbox, report, progress })
+        Ok(Self { node, me, links, inbox, after, report, progress })
     }
 
     /// Takes in `candidates` and what waits in the inbox.
@@ -113,6 +116,9 @@ impl<'a> TakeIn<'a> {
             Err(error) => return Ok(Some(self.unread(candidate, header, &error))),
         };
         let dry_run = self.report.dry_run;
+        if !dry_run {
+            self.after.begin();
+        }
         match self.node.importer()?.import(&bytes, dry_run) {
             Ok(applied) => self.applied(candidate, &applied, &bytes).map(Some),
             // Every other bundle would have to wait as long.
@@ -144,6 +150,10 @@ impl<'a> TakeIn<'a> {
         };
         match result {
             _ if self.report.dry_run => {}
+            BundleResult::Applied => {
+                self.after.changed(&applied.tally.tables);
+                self.inbox.remove(header.id)?;
+            }
             BundleResult::Waiting => self.inbox.keep(header.id, bytes)?,
             _ => self.inbox.remove(header.id)?,
         }

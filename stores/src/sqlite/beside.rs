@@ -1,15 +1,13 @@
-//! True values that cannot stand in their columns, kept beside the records.
-//!
-//! Invariant: a value counts for as long as the column holds what was put there in its place. An application that
-//! writes something else there has changed the value.
+//! What is kept beside the records, as it lies in the database.
 
 use rusqlite::{Connection, Row, params, params_from_iter};
 use saddlebag_formats::row_state_bytes::{decode_value, encode_value};
 use saddlebag_formats::{Uid, Value};
 
+use super::engine;
 use super::sql::{key_equals, quote};
 use super::values::{Parameter, from_sql};
-use super::{SqliteStore, engine};
+use crate::beside::{why, why_name};
 use crate::error::StoreError;
 use crate::ledger::{Beside, BesideWhy};
 use crate::record::Key;
@@ -23,24 +21,6 @@ fn failed(error: rusqlite::Error) -> StoreError {
 
 fn write_failed(error: rusqlite::Error) -> StoreError {
     engine("writing what is kept beside the records", &error)
-}
-
-fn why_name(why: BesideWhy) -> &'static str {
-    match why {
-        BesideWhy::NoColumn => "no column",
-        BesideWhy::NoTarget => "no target",
-        BesideWhy::Collides => "collides",
-        BesideWhy::OtherForm => "other form",
-    }
-}
-
-fn why(name: &str) -> BesideWhy {
-    match name {
-        "no column" => BesideWhy::NoColumn,
-        "no target" => BesideWhy::NoTarget,
-        "collides" => BesideWhy::Collides,
-        _ => BesideWhy::OtherForm,
-    }
 }
 
 fn one(bytes: &[u8]) -> rusqlite::Result<Value> {
@@ -94,39 +74,6 @@ pub(super) fn local_value(
     row.map(|row| row.get_ref(0).map(from_sql)).transpose().map_err(failed)
 }
 
-/// Puts the true values of a record in the place of what its row shows; gives the columns that this schema lacks and of
-/// which nothing is known here, by id.
-pub(super) fn overlay(
-    store: &SqliteStore,
-    table: &TrackedTable,
-    uid: Uid,
-    key: &Key,
-    values: &mut [Value],
-) -> Result<Vec<u16>, StoreError> {
-    let mut unknown = lacking(table);
-    for beside in of(&store.connection, table.number, uid)? {
-        let Some(index) = table.index_of_id(beside.column) else { continue };
-        let column = &table.columns[index];
-        let stands = match (&column.absent, &beside.shown) {
-            (Some(_), _) => true,
-            (None, Some(shown)) => {
-                local_value(&store.connection, table, &column.name, key)?.is_some_and(|local| local == *shown)
-            }
-            (None, None) => false,
-        };
-        if stands {
-            unknown.retain(|id| *id != beside.column);
-            values[index] = beside.value;
-        }
-    }
-    Ok(unknown)
-}
-
-/// The columns that this schema lacks, by id.
-pub(super) fn lacking(table: &TrackedTable) -> Vec<u16> {
-    table.columns.iter().filter(|column| column.absent.is_some()).map(|column| column.id).collect()
-}
-
 /// Keeps values beside a record, over those that are there.
 pub(super) fn put(connection: &Connection, table: u32, all: &[Beside]) -> Result<(), StoreError> {
     let sql = "INSERT OR REPLACE INTO saddlebag_beside (table_number, uid, column_id, value, shown, why, target) \
@@ -160,15 +107,11 @@ pub(super) fn forget_all(connection: &Connection, table: u32, uid: Uid) -> Resul
     Ok(())
 }
 
-/// Lets go of values whose columns the application has changed since.
-pub(super) fn forget_changed(store: &SqliteStore, table: &TrackedTable, uid: Uid, key: &Key) -> Result<(), StoreError> {
-    let mut changed = Vec::new();
-    for beside in of(&store.connection, table.number, uid)? {
-        let column = table.index_of_id(beside.column).map(|index| &table.columns[index]);
-        let Some(column) = column.filter(|column| column.absent.is_none()) else { continue };
-        if local_value(&store.connection, table, &column.name, key)? != beside.shown {
-            changed.push(beside.column);
-        }
-    }
-    forget(&store.connection, table.number, uid, &changed)
+/// Gives what stands beside a record, and what waits for it, its other uid.
+pub(super) fn rename(connection: &Connection, table: u32, from: Uid, into: Uid) -> Result<(), StoreError> {
+    let sql = "UPDATE OR REPLACE saddlebag_beside SET uid = ?2 WHERE table_number = ?3 AND uid = ?1";
+    connection.execute(sql, params![from.0, into.0, table]).map_err(write_failed)?;
+    let sql = "UPDATE saddlebag_beside SET target = ?2 WHERE target = ?1";
+    connection.execute(sql, params![from.0, into.0]).map_err(write_failed)?;
+    Ok(())
 }

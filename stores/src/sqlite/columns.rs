@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params, params_from_iter};
-use saddlebag_formats::{Uid, Value};
+use saddlebag_formats::Value;
 
 use super::install::{BITS, words_of};
 use super::sql::{journal, key_columns, key_equals, key_join, quote, states};
 use super::values::Parameter;
-use super::{SqliteStore, beside, engine, states as row_states};
+use super::{SqliteStore, engine};
 use crate::error::StoreError;
-use crate::ledger::{Beside, BesideWhy};
 use crate::record::Key;
-use crate::tracking::{Numbering, TrackedColumn, TrackedTable, Tracking};
+use crate::tracking::{TrackedColumn, TrackedTable};
 
 fn failed(error: rusqlite::Error) -> StoreError {
     engine("taking in new columns", &error)
@@ -24,7 +23,7 @@ pub(super) fn learn(
     number: u32,
     columns: &[(String, Option<String>)],
 ) -> Result<(), StoreError> {
-    let mut tracking = store.tracking.clone();
+    let mut tracking = store.tracking.as_ref().clone();
     let Some(table) = tracking.tables.iter_mut().find(|table| table.number == number) else { return Ok(()) };
     for (name, references) in columns {
         if table.column_index(name).is_some() {
@@ -42,28 +41,12 @@ pub(super) fn learn(
     Ok(())
 }
 
-/// Takes in columns that were not shared when setup was last run: what was kept beside the records goes into them, and
-/// what else stands there is noted as seen for the first time.
-pub(super) fn adopt(store: &SqliteStore, tracking: &Tracking, known: &Numbering) -> Result<(), StoreError> {
-    for table in &tracking.tables {
-        let Some((_, ids)) = known.tables.get(&table.name) else { continue };
-        let was_absent = |column: &TrackedColumn| known.absent.contains_key(&(table.name.clone(), column.name.clone()));
-        let new: Vec<&TrackedColumn> =
-            table.present().filter(|column| was_absent(column) || !ids.contains_key(&column.name)).collect();
-        for column in &new {
-            let sql = "UPDATE saddlebag_column SET absent = 0, refers = NULL WHERE table_number = ?1 AND id = ?2";
-            store.connection.execute(sql, params![table.number, column.id]).map_err(failed)?;
-            put_in_place(store, tracking, table, column)?;
-        }
-        if !new.is_empty() {
-            note_first_sight(&store.connection, table, &new)?;
-        }
-    }
-    Ok(())
-}
-
 /// Notes rows in which one of these columns says something, with time 0.
-fn note_first_sight(connection: &Connection, table: &TrackedTable, new: &[&TrackedColumn]) -> Result<(), StoreError> {
+pub(super) fn note_first_sight(
+    connection: &Connection,
+    table: &TrackedTable,
+    new: &[&TrackedColumn],
+) -> Result<(), StoreError> {
     let keys: Vec<_> = table.key.iter().map(|part| format!("t.{}", quote(&part.name))).collect();
     let mut masks: BTreeMap<u16, i64> = (0..words_of(table)).map(|word| (word, 0)).collect();
     for column in new {
@@ -89,52 +72,11 @@ fn note_first_sight(connection: &Connection, table: &TrackedTable, new: &[&Track
     Ok(())
 }
 
-/// Writes into a column that has appeared what was kept beside the records for it.
-fn put_in_place(
-    store: &SqliteStore,
-    tracking: &Tracking,
-    table: &TrackedTable,
-    column: &TrackedColumn,
-) -> Result<(), StoreError> {
-    for kept in beside::all(&store.connection, table)?.into_iter().filter(|kept| kept.column == column.id) {
-        let Some(key) = row_states::keys(store, table, &[kept.uid])?.remove(&kept.uid) else { continue };
-        let written = match local_form(store, tracking, column, &kept.value)? {
-            Some(local) => write(store, table, column, &key, &local)?.then_some(local),
-            None => None,
-        };
-        let shown = beside::local_value(&store.connection, table, &column.name, &key)?;
-        if written.is_some() && written == shown {
-            beside::forget(&store.connection, table.number, kept.uid, &[column.id])?;
-            continue;
-        }
-        let why = if kept.value.target().is_some() { BesideWhy::NoTarget } else { BesideWhy::OtherForm };
-        beside::put(&store.connection, table.number, &[Beside { shown, why, ..kept }])?;
-    }
+/// Notes that a column which bundles brought is in the schema now.
+pub(super) fn note_present(connection: &Connection, table: u32, column: u16) -> Result<(), StoreError> {
+    let sql = "UPDATE saddlebag_column SET absent = 0, refers = NULL WHERE table_number = ?1 AND id = ?2";
+    connection.execute(sql, params![table, column]).map_err(failed)?;
     Ok(())
-}
-
-/// A true value as this database stores it; none for a reference whose target is not here.
-pub(super) fn local_form(
-    store: &SqliteStore,
-    tracking: &Tracking,
-    column: &TrackedColumn,
-    value: &Value,
-) -> Result<Option<Value>, StoreError> {
-    let key_of = |target: Option<&TrackedTable>, uid: &Uid| match target {
-        Some(target) => {
-            Ok(row_states::keys(store, target, &[*uid])?.remove(uid).and_then(|key| key.0.first().cloned()))
-        }
-        None => Ok(None),
-    };
-    Ok(match value {
-        Value::Reference(uid) => key_of(column.reference.and_then(|number| tracking.by_number(number)), uid)?,
-        Value::NamedReference(name, uid) => {
-            let target = tracking.named(name).filter(|_| column.names_its_table);
-            key_of(target, uid)?.map(|key| crate::tracking::named_key(name, &key))
-        }
-        Value::Dangling(_) => None,
-        plain => Some(plain.clone()),
-    })
 }
 
 /// Writes one column of one row; says whether the database took it.

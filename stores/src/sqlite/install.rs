@@ -6,7 +6,8 @@ use rusqlite::{Connection, params};
 
 use super::sql::{journal, key_columns, quote, states};
 use super::triggers::{drop_triggers, make_triggers};
-use super::{SqliteStore, columns, engine, ledger, naming};
+use super::{SqliteStore, engine, ledger, names};
+use crate::columns::adopt;
 use crate::config::Identity;
 use crate::error::StoreError;
 use crate::tracking::{KeyGiver, Numbering, TrackedTable, Tracking};
@@ -67,29 +68,28 @@ pub(super) fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> 
 }
 
 /// Makes what is missing, takes in columns that are new, and remembers what is tracked.
-pub(super) fn install(store: &SqliteStore, tracking: &Tracking) -> Result<(), StoreError> {
-    let connection = &store.connection;
-    run(connection, TABLES)?;
+pub(super) fn install(store: &mut SqliteStore, tracking: &Tracking) -> Result<(), StoreError> {
+    run(&store.connection, TABLES)?;
     let numbers: BTreeSet<u32> = tracking.tables.iter().map(|table| table.number).collect();
-    let known = installed(connection)?.unwrap_or_default();
+    let known = installed(&store.connection)?.unwrap_or_default();
     let forgotten = known.tables.values().filter(|(number, _)| !numbers.contains(number));
     for (number, _) in forgotten {
-        forget_table(connection, *number)?;
+        forget_table(&store.connection, *number)?;
     }
     for table in &tracking.tables {
         // A query that cannot be used is better refused here than when the first row comes.
         if let Identity::Named(query) = &table.identity {
-            naming::query_names(store, table, query)?;
+            names::query_names(store, table, query)?;
         }
     }
     for table in &tracking.tables {
-        make_states(connection, table)?;
-        make_journal(connection, table)?;
-        remember_names(connection, table)?;
+        make_states(&store.connection, table)?;
+        make_journal(&store.connection, table)?;
+        remember_names(&store.connection, table)?;
     }
-    make_triggers(connection, tracking)?;
-    columns::adopt(store, tracking, &known)?;
-    ledger::set_setting(connection, "tracking", tracking.summary().as_bytes())
+    make_triggers(&store.connection, tracking)?;
+    adopt(store, tracking, &known)?;
+    ledger::set_setting(&store.connection, "tracking", tracking.summary().as_bytes())
 }
 
 /// A table that is not tracked any more: its row states go, its rows stay.

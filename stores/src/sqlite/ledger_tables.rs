@@ -5,8 +5,8 @@ use saddlebag_formats::members::{Outcome, Receipt};
 use saddlebag_formats::{BundleNumber, LinkId, TimeMs, Uid, Version};
 
 use super::engine;
-use super::values::damaged;
 use super::writers::Writers;
+use crate::engine::damaged;
 use crate::error::StoreError;
 use crate::ledger::{Conflict, ConflictKind, ConflictSide, Dropped, Held, HeldKind, LinkCounts, StoredReceipt};
 

@@ -1,4 +1,4 @@
-//! Two records that turned out to be one: the row goes on under the other uid, or what refers to it is pointed there.
+//! What every record turned out to be that is another one, and what refers to it.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,8 @@ use saddlebag_formats::{Uid, Value};
 
 use super::sql::{key_columns, key_join, quote, states as states_table};
 use super::values::{Parameter, key_at};
-use super::{SqliteStore, engine, referrers, states};
+use super::{SqliteStore, engine, referrers};
+use crate::engine::Rows;
 use crate::error::StoreError;
 use crate::record::Key;
 use crate::tracking::{TrackedTable, named_key};
@@ -24,28 +25,8 @@ pub(super) fn all(store: &SqliteStore) -> Result<HashMap<(u32, Uid), Uid>, Store
     rows.map_err(failed)?.collect::<rusqlite::Result<_>>().map_err(failed)
 }
 
-/// Gives a live record another uid. What refers to it, by key, follows by itself.
-pub(super) fn rename(store: &mut SqliteStore, table: &TrackedTable, from: Uid, into: Uid) -> Result<(), StoreError> {
-    let Some(key) = states::keys(store, table, &[from])?.remove(&from) else { return Ok(()) };
-    let Some(mut stored) = states::at_key(store, table, &key)? else { return Ok(()) };
-    let sql = "UPDATE OR REPLACE saddlebag_beside SET uid = ?2 WHERE table_number = ?3 AND uid = ?1";
-    store.connection.execute(sql, (from.0, into.0, table.number)).map_err(failed)?;
-    let sql = "UPDATE saddlebag_beside SET target = ?2 WHERE target = ?1";
-    store.connection.execute(sql, (from.0, into.0)).map_err(failed)?;
-    states::remove_tombstone(store, table.number, into)?;
-    stored.uid = into;
-    states::save(store, table, &key, &stored)?;
-    states::hash_again(store, table, &key)?;
-    let referring = referring_rows(store, table, &key)?;
-    rehash(store, &referring)
-}
-
-/// Rows of tracked tables, by table number.
-pub(super) type Rows = Vec<(u32, Vec<Key>)>;
-
-/// Points everything that refers to one record to another one, whatever table it stands in.
-pub(super) fn repoint(store: &mut SqliteStore, table: &TrackedTable, from: &Key, into: &Key) -> Result<(), StoreError> {
-    let referring = referring_rows(store, table, from)?;
+/// Points every column, of whatever table, that refers to one record to another one.
+pub(super) fn point(store: &mut SqliteStore, table: &TrackedTable, from: &Key, into: &Key) -> Result<(), StoreError> {
     let (Some(old), Some(new)) = (from.0.first(), into.0.first()) else { return Ok(()) };
     for column in referrers::single_columns(store, table)? {
         let sql = format!("UPDATE {0} SET {1} = ?2 WHERE {1} = ?1", quote(&column.table), quote(&column.column));
@@ -59,7 +40,7 @@ pub(super) fn repoint(store: &mut SqliteStore, table: &TrackedTable, from: &Key,
             store.connection.execute(&sql, params_from_iter(values.iter().map(Parameter))).map_err(failed)?;
         }
     }
-    rehash(store, &referring)
+    Ok(())
 }
 
 /// The rows of tracked tables that refer to a record.
@@ -117,20 +98,10 @@ fn texts_naming(
     let mut naming = Vec::new();
     for text in texts {
         let text = text.map_err(failed)?;
-        let named = super::soft::parse(&store.tracking, &text);
+        let named = crate::soft::parse(&store.tracking, &text);
         if named.is_some_and(|(_, named, found)| named.number == target.number && found == *key) {
             naming.push(text);
         }
     }
     Ok(naming)
-}
-
-fn rehash(store: &mut SqliteStore, rows: &Rows) -> Result<(), StoreError> {
-    for (number, keys) in rows {
-        let Some(table) = store.tracking.by_number(*number).cloned() else { continue };
-        for key in keys {
-            states::hash_again(store, &table, key)?;
-        }
-    }
-    Ok(())
 }

@@ -6,10 +6,12 @@ use rusqlite::{Params, params_from_iter};
 use saddlebag_formats::{Uid, Value};
 
 use super::sql::{key_columns, key_equals, key_join, quote, row_columns, states};
-use super::values::{Parameter, key_at, uid_at, values_at};
-use super::{SqliteStore, beside, engine, soft, states as row_states};
+use super::values::{Parameter, from_sql, key_at, uid_at, values_at};
+use super::{SqliteStore, beside, engine, states as row_states};
+use crate::beside::{lacking, overlay};
 use crate::error::StoreError;
 use crate::record::{Key, Known, Record};
+use crate::soft;
 use crate::tracking::TrackedTable;
 
 /// `SELECT` of records, up to the condition.
@@ -69,35 +71,38 @@ pub(super) fn read(
 fn complete(store: &mut SqliteStore, table: &TrackedTable, found: Found) -> Result<Record, StoreError> {
     let Found { key, uid, hash, state, has_beside, mut values } = found;
     soft::complete(store, table, &mut values)?;
-    let unknown =
-        if has_beside { beside::overlay(store, table, uid, &key, &mut values)? } else { beside::lacking(table) };
+    let unknown = if has_beside { overlay(store, table, uid, &key, &mut values)? } else { lacking(table) };
     Ok(Record { uid, key, state: row_states::decode(store, &state)?, hash, values, unknown })
 }
 
-/// The values of a row as it stands now, whole, and the columns of which nothing is known here; none if it is not
-/// there. `uid` is its record's, if it has one already.
-pub(super) fn read_row(
-    store: &SqliteStore,
-    table: &TrackedTable,
-    key: &Key,
-    uid: Option<Uid>,
-) -> Result<Option<Vec<Value>>, StoreError> {
+/// The shared values of a row as it stands now, without what stands beside it; none if it is not there.
+pub(super) fn row(store: &SqliteStore, table: &TrackedTable, key: &Key) -> Result<Option<Vec<Value>>, StoreError> {
     let failed = |error| engine("reading a changed row", &error);
     let sql = store.texts.of(table, "row", || {
         let (columns, joins) = row_columns(table);
         format!("SELECT 1{columns} FROM {} t{joins} WHERE {}", quote(&table.name), key_equals(table, "t.", 1))
     });
-    let mut values = {
-        let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
-        let mut rows = statement.query(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
-        let Some(row) = rows.next().map_err(failed)? else { return Ok(None) };
-        values_at(row, 1, table).map_err(failed)?
-    };
-    soft::complete(store, table, &mut values)?;
-    if let Some(uid) = uid {
-        beside::overlay(store, table, uid, key, &mut values)?;
-    }
-    Ok(Some(values))
+    let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
+    let mut rows = statement.query(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
+    let Some(row) = rows.next().map_err(failed)? else { return Ok(None) };
+    values_at(row, 1, table).map(Some).map_err(failed)
+}
+
+/// The values of a row as this database has them, of the columns that it has; none if it is not there.
+pub(super) fn local_values(
+    store: &SqliteStore,
+    table: &TrackedTable,
+    key: &Key,
+) -> Result<Option<Vec<Value>>, StoreError> {
+    let failed = |error| engine("reading a row that was there", &error);
+    let columns: String = table.present().map(|column| format!(", {}", quote(&column.name))).collect();
+    let sql = format!("SELECT 1{columns} FROM {} WHERE {}", quote(&table.name), key_equals(table, "", 1));
+    let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
+    let mut rows = statement.query(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
+    let Some(row) = rows.next().map_err(failed)? else { return Ok(None) };
+    let value = |at: usize| row.get_ref(at + 1).map(from_sql);
+    let values = (0..table.present().count()).map(value).collect::<rusqlite::Result<_>>();
+    values.map(Some).map_err(failed)
 }
 
 /// What stands under each uid.

@@ -6,23 +6,14 @@ use rusqlite::{Connection, ToSql, params_from_iter};
 use saddlebag_formats::row_state_bytes::{decode_row_state, decode_values, encode_row_state, encode_values};
 use saddlebag_formats::{ColumnState, RowState, Seq, Uid};
 
-use super::rows::read_row;
 use super::sql::{key_columns, marks, state_key_equals, states};
-use super::values::{Parameter, damaged, key_at};
-use super::{SqliteStore, engine, soft};
+use super::values::{Parameter, key_at, uid_at};
+use super::{SqliteStore, engine};
+use crate::engine::{Stored, damaged};
 use crate::error::StoreError;
 use crate::record::{Key, Record, Tombstone};
+use crate::soft;
 use crate::tracking::{TrackedTable, Tracking};
-
-/// A row state as it lies in the database.
-#[derive(Debug, Clone)]
-pub(super) struct Stored {
-    pub(super) uid: Uid,
-    pub(super) hash: u64,
-    /// Whether the row has the identity of another one here and stays at home.
-    pub(super) home: bool,
-    pub(super) state: RowState,
-}
 
 pub(super) fn encode(store: &mut SqliteStore, state: &RowState) -> Result<Vec<u8>, StoreError> {
     let mut failure = None;
@@ -142,12 +133,29 @@ fn write(store: &mut SqliteStore, sql: &str, key: &Key, stored: &Stored) -> Resu
     statement.execute(parameters.as_slice()).map_err(failed)
 }
 
-/// Hashes a row again, as it stands now.
-pub(super) fn hash_again(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -> Result<(), StoreError> {
-    let Some(mut stored) = at_key(store, table, key)? else { return Ok(()) };
-    let Some(values) = read_row(store, table, key, Some(stored.uid))? else { return Ok(()) };
-    stored.hash = table.row_hash(stored.uid, &values);
-    save(store, table, key, &stored)
+/// Writes the hash of a row state, and nothing else of it.
+pub(super) fn save_hash(store: &SqliteStore, table: &TrackedTable, key: &Key, hash: u64) -> Result<(), StoreError> {
+    let failed = |error| engine("writing a row state", &error);
+    let sql = store.texts.of(table, "change hash", || {
+        let condition = state_key_equals(table);
+        format!("UPDATE {} SET hash = ?{} WHERE {condition}", states(table.number), table.key.len() + 1)
+    });
+    let hash = hash.cast_signed();
+    let keys: Vec<_> = key.0.iter().map(Parameter).collect();
+    let mut parameters: Vec<&dyn ToSql> = keys.iter().map(|part| part as &dyn ToSql).collect();
+    parameters.push(&hash);
+    let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
+    statement.execute(parameters.as_slice()).map_err(failed)?;
+    Ok(())
+}
+
+/// The record that was deleted last under a key.
+pub(super) fn deleted_at(store: &SqliteStore, table: u32, key: &Key) -> Result<Option<Uid>, StoreError> {
+    let failed = |error| engine("looking up a deleted record", &error);
+    let sql = "SELECT uid FROM saddlebag_tombstone WHERE table_number = ?1 AND key = ?2 ORDER BY seq DESC LIMIT 1";
+    let mut statement = store.connection.prepare_cached(sql).map_err(failed)?;
+    let mut rows = statement.query((table, soft::key_bytes(key))).map_err(failed)?;
+    rows.next().map_err(failed)?.map(|row| uid_at(row, 0)).transpose().map(Option::flatten).map_err(failed)
 }
 
 /// Writes row states of records whose rows stay as they are.

@@ -4,8 +4,8 @@ use rusqlite::Row;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use saddlebag_formats::{Uid, Value};
 
-use crate::error::StoreError;
 use crate::record::Key;
+use crate::soft::dangling;
 use crate::tracking::TrackedTable;
 
 /// A value as SQLite gives it.
@@ -77,21 +77,4 @@ pub(super) fn values_at(row: &Row<'_>, start: usize, table: &TrackedTable) -> ru
         at += 1;
     }
     Ok(values)
-}
-
-/// A reference whose target is not among the records.
-pub(super) fn dangling(local: &Value) -> Value {
-    match local {
-        Value::Null => Value::Null,
-        Value::Integer(number) => Value::Dangling(number.to_string()),
-        Value::Real(number) => Value::Dangling(number.to_string()),
-        Value::Text(text) | Value::Dangling(text) => Value::Dangling(text.clone()),
-        Value::Blob(bytes) | Value::RawText(bytes) => Value::Dangling(String::from_utf8_lossy(bytes).into_owned()),
-        Value::Reference(uid) | Value::NamedReference(_, uid) => Value::Dangling(uid.to_string()),
-    }
-}
-
-/// Something of saddlebag's own that cannot be read.
-pub(super) fn damaged(what: &str, reason: impl ToString) -> StoreError {
-    StoreError::Damaged { what: what.to_owned(), reason: reason.to_string() }
 }

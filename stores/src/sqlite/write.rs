@@ -4,11 +4,13 @@ use rusqlite::{ErrorCode, ToSql, params_from_iter};
 use saddlebag_formats::Value;
 
 use super::sql::{key_equals, marks, quote};
-use super::states::{self, Stored};
+use super::states;
 use super::values::{Parameter, from_sql};
 use super::{SqliteStore, beside, engine, forms, journal};
+use crate::engine::Stored;
 use crate::error::StoreError;
 use crate::record::{Key, Refusal, RowWrite, Tombstone};
+use crate::rehash::hash_again;
 use crate::tracking::{KeyGiver, TrackedTable};
 
 /// Writes rows and their states.
@@ -59,7 +61,7 @@ fn write_one(
     if row.key.is_none() {
         states::remove_tombstone(store, table.number, row.uid)?;
         if has_unsent_default(table, row) {
-            states::hash_again(store, table, &key)?;
+            hash_again(store, table, &key)?;
         }
     }
     Ok(Ok(key))

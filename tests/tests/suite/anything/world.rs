@@ -290,7 +290,7 @@ impl World {
             ImportResult::Already => "bundle known already",
             ImportResult::Waiting { .. } => "bundle too early",
         });
-        let Tally { records, conflicts, parked, quarantined, settled } = applied.tally;
+        let Tally { records, conflicts, parked, quarantined, settled, .. } = applied.tally;
         for (what, count) in [
             ("records applied", records),
             ("conflict", conflicts),

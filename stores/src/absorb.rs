@@ -10,25 +10,31 @@ use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::identity::AssignedUids;
 use saddlebag_formats::{TimeMs, Uid, Value, Version};
 
-use super::naming::Naming;
-use super::rows::read_row;
-use super::states::{self, Stored};
-use super::{SqliteStore, beside, journal, merged, soft};
+use crate::beside::{forget_changed, read_row};
+use crate::engine::{Engine, Stored, Taken};
 use crate::error::StoreError;
 use crate::fold::{self, Edited, Folded, Fresh, Gone};
 use crate::ledger::{Beside, BesideWhy};
-use crate::raise;
+use crate::naming::Naming;
 use crate::record::{Absorbed, Key, Tombstone};
-use crate::store::{AbsorbContext, Store};
+use crate::rehash::hash_again;
+use crate::store::AbsorbContext;
 use crate::tracking::{TrackedColumn, TrackedTable};
+use crate::{raise, soft};
 
 /// Journal entries that are folded together. More than these are taken in table by table and in turns, so that
 /// memory stays within bounds however much the application has written.
 const ENTRIES_TOGETHER: u64 = 200_000;
 const ENTRIES_A_TURN: u64 = 50_000;
 
+/// Rows that are read together.
+const ROWS_TOGETHER: usize = 5_000;
+
+/// Rows, by table number.
+type Keys = BTreeMap<u32, Vec<Key>>;
+
 struct Absorb<'a> {
-    store: &'a mut SqliteStore,
+    store: &'a mut dyn Engine,
     context: &'a AbsorbContext,
     naming: Naming,
     absorbed: Absorbed,
@@ -63,15 +69,16 @@ enum Claim {
     Taken,
 }
 
-pub(super) fn absorb(
-    store: &mut SqliteStore,
+/// Folds what waits in the journal into the row states.
+pub(crate) fn absorb(
+    store: &mut dyn Engine,
     context: &AbsorbContext,
     entropy: &mut dyn Entropy,
 ) -> Result<Absorbed, StoreError> {
-    let tracking = store.tracking.clone();
-    let waiting = journal::count(&store.connection, &tracking)?;
+    let tracking = store.tables();
+    let waiting = store.journal_rows()?;
     // Rows that stay at home may have waited for what an import did.
-    if waiting == 0 && !states::any_at_home(store, &tracking)? {
+    if waiting == 0 && !store.any_at_home()? {
         return Ok(Absorbed::default());
     }
     let identity_order: Vec<TrackedTable> =
@@ -90,44 +97,84 @@ pub(super) fn absorb(
         absorb.revisit_home(table)?;
     }
     absorb.deletions_last(&tracking.tables)?;
-    for (number, key) in std::mem::take(&mut absorb.unhashed) {
-        if let Some(table) = tracking.by_number(number) {
-            states::hash_again(absorb.store, table, &key)?;
-        }
-    }
+    absorb.hash_unhashed()?;
     Ok(absorb.absorbed)
 }
 
 impl Absorb<'_> {
-    /// Takes in at most `limit` entries of each of these tables; says whether there were any.
-    fn turn(&mut self, tables: &[TrackedTable], limit: u64) -> Result<bool, StoreError> {
-        let mut folded: BTreeMap<u32, Folded> = BTreeMap::new();
-        for table in tables {
-            let (entries, with_state) = journal::take(&self.store.connection, table, limit)?;
-            if !entries.is_empty() {
-                folded.insert(table.number, fold::fold(entries, &|key| with_state.contains(key)));
+    fn hash_unhashed(&mut self) -> Result<(), StoreError> {
+        let mut by_table = Keys::new();
+        for (number, key) in std::mem::take(&mut self.unhashed) {
+            by_table.entry(number).or_default().push(key);
+        }
+        let tracking = self.store.tables();
+        for (number, keys) in by_table {
+            let Some(table) = tracking.by_number(number) else { continue };
+            for piece in keys.chunks(ROWS_TOGETHER) {
+                self.store.expect_rows(table, piece)?;
+                for key in piece {
+                    hash_again(self.store, table, key)?;
+                }
+                self.store.forget_expected();
             }
         }
+        Ok(())
+    }
+
+    /// Takes in at most `limit` entries of each of these tables; says whether there were any.
+    fn turn(&mut self, tables: &[TrackedTable], limit: u64) -> Result<bool, StoreError> {
+        let taken = self.store.take_entries(tables, limit)?;
+        let fold =
+            |(number, taken): (u32, Taken)| (number, fold::fold(taken.entries, &|key| taken.with_state.contains(key)));
+        let mut folded: BTreeMap<u32, Folded> = taken.into_iter().map(fold).collect();
         if folded.is_empty() {
             return Ok(false);
         }
         let mut edited = self.take_out(tables, &mut folded)?;
         for table in tables {
             let fresh = folded.get_mut(&table.number).map(|folded| std::mem::take(&mut folded.fresh));
-            for fresh in fresh.unwrap_or_default() {
-                self.take_in(table, fresh)?;
+            let fresh = fresh.unwrap_or_default();
+            for piece in fresh.chunks(ROWS_TOGETHER) {
+                self.foresee(table, piece)?;
+                for fresh in piece {
+                    self.take_in(table, fresh.clone())?;
+                }
+                self.store.forget_expected();
             }
         }
         for table in tables {
-            for moving in edited.remove(&table.number).unwrap_or_default() {
-                if moving.stored.home {
-                    self.take_in_again(table, moving)?;
-                } else {
-                    self.edit(table, moving)?;
+            let mut edited = edited.remove(&table.number).unwrap_or_default();
+            while !edited.is_empty() {
+                let rest = edited.split_off(edited.len().min(ROWS_TOGETHER));
+                let keys: Vec<Key> = edited.iter().map(|moving| moving.edited.key.clone()).collect();
+                self.store.expect_rows(table, &keys)?;
+                for moving in std::mem::replace(&mut edited, rest) {
+                    if moving.stored.home {
+                        self.take_in_again(table, moving)?;
+                    } else {
+                        self.edit(table, moving)?;
+                    }
                 }
+                self.store.forget_expected();
             }
         }
         Ok(true)
+    }
+
+    /// Tells the store which rows, and which records of their identities, will be asked for.
+    fn foresee(&mut self, table: &TrackedTable, fresh: &[Fresh]) -> Result<(), StoreError> {
+        let keys: Vec<Key> = fresh.iter().map(|fresh| fresh.key.clone()).collect();
+        self.store.expect_rows(table, &keys)?;
+        if !self.store.foresees() {
+            return Ok(());
+        }
+        let mut uids = Vec::new();
+        for fresh in fresh {
+            if let Some(values) = read_row(self.store, table, &fresh.key, None)? {
+                uids.extend(self.naming.own_name(self.store, table, &fresh.key, &values, fresh.at)?);
+            }
+        }
+        self.store.expect_uids(table, &uids)
     }
 
     /// Takes the states of rows that went or moved out of the tables: what went leaves a tombstone, what moved is
@@ -141,14 +188,14 @@ impl Absorb<'_> {
         for table in tables {
             let Some(folded) = folded.get_mut(&table.number) else { continue };
             for gone in std::mem::take(&mut folded.gone) {
-                if let Some(stored) = states::at_key(self.store, table, &gone.origin)? {
+                if let Some(stored) = self.store.state_at(table, &gone.origin)? {
                     let values = self.translate(table, stored.uid, &gone.old)?;
                     leaving.push((table, Leaving { gone, stored, values }));
                 }
             }
             let mut edits = Vec::new();
             for edited in std::mem::take(&mut folded.edited) {
-                if let Some(stored) = states::at_key(self.store, table, &edited.origin)? {
+                if let Some(stored) = self.store.state_at(table, &edited.origin)? {
                     edits.push(Moving { edited, stored });
                 }
             }
@@ -160,10 +207,10 @@ impl Absorb<'_> {
         for table in tables {
             let edits = moving.get(&table.number).map(Vec::as_slice).unwrap_or_default();
             for edit in edits.iter().filter(|edit| edit.edited.origin != edit.edited.key) {
-                states::remove(self.store, table, &edit.edited.origin)?;
+                self.store.remove_state(table, &edit.edited.origin)?;
             }
             for edit in edits.iter().filter(|edit| edit.edited.origin != edit.edited.key) {
-                states::save(self.store, table, &edit.edited.key, &edit.stored)?;
+                self.store.save_state(table, &edit.edited.key, &edit.stored)?;
             }
         }
         Ok(moving)
@@ -176,7 +223,7 @@ impl Absorb<'_> {
         uid: Uid,
         old: &[(u16, Value)],
     ) -> Result<Vec<(u16, Value)>, StoreError> {
-        let mut beside = beside::of(&self.store.connection, table.number, uid)?;
+        let mut beside = self.store.beside_of(table.number, uid)?;
         let mut values = Vec::with_capacity(old.len());
         for (id, local) in old {
             let Some(index) = table.index_of_id(*id) else { continue };
@@ -196,8 +243,8 @@ impl Absorb<'_> {
 
     fn bury(&mut self, table: &TrackedTable, leaving: Leaving) -> Result<(), StoreError> {
         let Leaving { gone, stored, values } = leaving;
-        states::remove(self.store, table, &gone.origin)?;
-        beside::forget_all(&self.store.connection, table.number, stored.uid)?;
+        self.store.remove_state(table, &gone.origin)?;
+        self.store.forget_all_beside(table.number, stored.uid)?;
         if stored.home {
             return Ok(());
         }
@@ -215,7 +262,7 @@ impl Absorb<'_> {
         let (uid, number) = (stored.uid, table.number);
         let version = Version::after(Some(state.latest()), gone.at, self.context.writer);
         let tombstone = Tombstone { uid, table: number, version, seq, source: None, state, values, same_as: None };
-        states::save_tombstone(self.store, &tombstone, Some(&gone.origin))?;
+        self.store.keep_tombstone(&tombstone, Some(&gone.origin))?;
         self.buried.push((number, uid));
         self.absorbed.deleted += 1;
         Ok(())
@@ -227,9 +274,9 @@ impl Absorb<'_> {
         let buried = std::mem::take(&mut self.buried);
         for table in tables.iter().rev() {
             for (_, uid) in buried.iter().filter(|(number, _)| *number == table.number) {
-                if let Some(mut tombstone) = states::tombstone(self.store, table.number, *uid)? {
+                if let Some(mut tombstone) = self.store.tombstone(table.number, *uid)? {
                     tombstone.seq = self.store.next_seq()?;
-                    states::save_tombstone(self.store, &tombstone, None)?;
+                    self.store.keep_tombstone(&tombstone, None)?;
                 }
             }
         }
@@ -248,7 +295,7 @@ impl Absorb<'_> {
         let is_assigned = named.is_none();
         let uid = named.unwrap_or_else(|| self.naming.assign());
         let (seq, hash) = (self.store.next_seq()?, table.row_hash(uid, &values));
-        let tombstone = if is_assigned { None } else { states::tombstone(self.store, table.number, uid)? };
+        let tombstone = if is_assigned { None } else { self.store.tombstone(table.number, uid)? };
         let state = match &tombstone {
             Some(tombstone) => {
                 let present: Vec<u16> = table.present().map(|column| column.id).collect();
@@ -258,14 +305,14 @@ impl Absorb<'_> {
         };
         if let Some(tombstone) = &tombstone {
             self.put_back_beside(table, tombstone, &fresh.key)?;
-            states::remove_tombstone(self.store, table.number, uid)?;
+            self.store.remove_tombstone(table.number, uid)?;
         }
         // A reference to a row that has no uid yet shows as dangling until all rows have one.
         if values.iter().any(|value| matches!(value, Value::Dangling(_))) {
             self.unhashed.push((table.number, fresh.key.clone()));
         }
         let stored = Stored { uid, hash, home: taken, state };
-        states::save_new(self.store, table, &fresh.key, &stored)?;
+        self.store.save_new_state(table, &fresh.key, &stored)?;
         self.absorbed.created += u64::from(!taken);
         self.absorbed.duplicates += u64::from(taken);
         Ok(())
@@ -283,7 +330,7 @@ impl Absorb<'_> {
         });
         let kept: Vec<Beside> = kept.collect();
         if !kept.is_empty() {
-            beside::put(&self.store.connection, table.number, &kept)?;
+            self.store.put_beside(table.number, &kept)?;
             self.unhashed.push((table.number, key.clone()));
         }
         Ok(())
@@ -294,7 +341,7 @@ impl Absorb<'_> {
         let Some(uid) = self.naming.derive(self.store, table, &row.key, values, row.at)? else {
             return Ok(Claim::None);
         };
-        let Some(holder) = states::keys(self.store, table, &[uid])?.remove(&uid) else { return Ok(Claim::Free(uid)) };
+        let Some(holder) = self.store.keys(table, &[uid])?.remove(&uid) else { return Ok(Claim::Free(uid)) };
         let Some(standing) = read_row(self.store, table, &holder, Some(uid))? else { return Ok(Claim::Left(holder)) };
         // Where that one's key was corrected, this is another record, and no second row of the same.
         let holders = self.naming.derive(self.store, table, &holder, &standing, row.at)?;
@@ -304,14 +351,14 @@ impl Absorb<'_> {
     /// Rows that stayed at home because another one had their identity: if that one is gone, or its key was corrected,
     /// they are records like any other.
     fn revisit_home(&mut self, table: &TrackedTable) -> Result<(), StoreError> {
-        for (key, _) in states::at_home(self.store, table)? {
+        for (key, _) in self.store.at_home(table)? {
             let Some(values) = read_row(self.store, table, &key, None)? else { continue };
             let row = Fresh { key: key.clone(), at: self.store.now()? };
             if matches!(self.claim(table, &row, &values)?, Claim::Taken) {
                 continue;
             }
             let at = row.at;
-            states::remove(self.store, table, &key)?;
+            self.store.remove_state(table, &key)?;
             self.take_in(table, row)?;
             self.tell_referrers(table, &key, at)?;
         }
@@ -320,12 +367,12 @@ impl Absorb<'_> {
 
     /// What refers to a row that has become a record means something everywhere now: that is an edit.
     fn tell_referrers(&mut self, table: &TrackedTable, key: &Key, at: TimeMs) -> Result<(), StoreError> {
-        for (number, keys) in merged::referring_rows(self.store, table, key)? {
-            let Some(child) = self.store.tracking.by_number(number).cloned() else { continue };
+        for (number, keys) in self.store.referring_rows(table, key)? {
+            let Some(child) = self.store.tables().by_number(number).cloned() else { continue };
             let refers = |column: &&TrackedColumn| column.names_its_table || column.reference == Some(table.number);
             let changed: Vec<u16> = child.present().filter(refers).map(|column| column.id).collect();
             for key in keys {
-                if let Some(stored) = states::at_key(self.store, &child, &key)?.filter(|stored| !stored.home) {
+                if let Some(stored) = self.store.state_at(&child, &key)?.filter(|stored| !stored.home) {
                     let (origin, changed) = (key.clone(), Some(changed.clone()));
                     let edited = Edited { origin, key, changed, at, covered: None };
                     self.edit(&child, Moving { edited, stored })?;
@@ -338,7 +385,7 @@ impl Absorb<'_> {
     /// A row that stayed at home was edited: if its key was corrected, it is a record like any other from now on.
     fn take_in_again(&mut self, table: &TrackedTable, moving: Moving) -> Result<(), StoreError> {
         let Edited { key, at, .. } = moving.edited;
-        states::remove(self.store, table, &key)?;
+        self.store.remove_state(table, &key)?;
         self.take_in(table, Fresh { key: key.clone(), at })?;
         self.tell_referrers(table, &key, at)
     }
@@ -346,9 +393,9 @@ impl Absorb<'_> {
     /// A row that another one of its identity replaced without a delete trigger, by `INSERT OR REPLACE` on its natural
     /// key: the same record at another key.
     fn take_over(&mut self, table: &TrackedTable, holder: &Key, fresh: Fresh) -> Result<(), StoreError> {
-        let Some(stored) = states::at_key(self.store, table, holder)? else { return Ok(()) };
-        states::remove(self.store, table, holder)?;
-        states::save(self.store, table, &fresh.key, &stored)?;
+        let Some(stored) = self.store.state_at(table, holder)? else { return Ok(()) };
+        self.store.remove_state(table, holder)?;
+        self.store.save_state(table, &fresh.key, &stored)?;
         let edited = Edited { origin: fresh.key.clone(), key: fresh.key, changed: None, at: fresh.at, covered: None };
         self.edit(table, Moving { edited, stored })
     }
@@ -359,7 +406,7 @@ impl Absorb<'_> {
         let Some(values) = read_row(self.store, table, &edited.key, Some(stored.uid))? else {
             return self.replaced(table, Moving { edited, stored });
         };
-        beside::forget_changed(self.store, table, stored.uid, &edited.key)?;
+        forget_changed(self.store, table, stored.uid, &edited.key)?;
         let hash = table.row_hash(stored.uid, &values);
         if hash == stored.hash {
             return Ok(());
@@ -373,7 +420,7 @@ impl Absorb<'_> {
         }
         let seq = self.store.next_seq()?;
         let state = raise::edited(&stored.state, named.unwrap_or(&all), &all, edited.at, self.context, seq);
-        states::save(self.store, table, &edited.key, &Stored { hash, state, ..stored })?;
+        self.store.save_state(table, &edited.key, &Stored { hash, state, ..stored })?;
         self.absorbed.changed += u64::from(!stored.home);
         Ok(())
     }
@@ -392,14 +439,14 @@ impl Absorb<'_> {
             state = raise::first_seen(&stored.state, &columns, &ids(table), hash, seq);
             self.absorbed.changed += u64::from(!stored.home);
         }
-        states::save(self.store, table, &edited.key, &Stored { hash, state, ..stored })
+        self.store.save_state(table, &edited.key, &Stored { hash, state, ..stored })
     }
 
     /// A row that another one may have replaced: it is not there, and if nobody took it over, it is gone.
     fn replaced(&mut self, table: &TrackedTable, moving: Moving) -> Result<(), StoreError> {
         let Moving { edited: Edited { key, changed, at, covered, .. }, stored } = moving;
         let Some(old) = covered else { return Ok(()) };
-        if states::at_key(self.store, table, &key)?.is_none_or(|standing| standing.uid != stored.uid) {
+        if self.store.state_at(table, &key)?.is_none_or(|standing| standing.uid != stored.uid) {
             return Ok(());
         }
         let values = self.translate(table, stored.uid, &old)?;

@@ -1,0 +1,103 @@
+//! What is known of records within a transaction, and what is still to be written of it.
+//!
+//! Invariants: what is here is what the database holds, or will hold once it is written; it is written before any
+//! statement reads the tables it lies in.
+
+use std::collections::{HashMap, HashSet};
+
+use saddlebag_formats::{Uid, Value};
+
+use crate::engine::Stored;
+use crate::ledger::Beside;
+use crate::record::{Key, Tombstone};
+
+/// A row of the application.
+#[derive(Debug, Clone)]
+pub(super) struct CachedRow {
+    /// Its shared values as this database has them, of the columns that it has.
+    pub(super) locals: Vec<Value>,
+    /// The same as they travel, with null for columns that this schema lacks; text that names its table is still text.
+    pub(super) values: Vec<Value>,
+}
+
+/// A row state that is to be written.
+#[derive(Debug, Clone)]
+pub(super) struct PendingState {
+    /// None where it is to be taken away.
+    pub(super) stored: Option<Stored>,
+    /// Whether something may lie under its key now.
+    pub(super) may_be_there: bool,
+}
+
+/// A tombstone with the key that its record had, in its encoding.
+pub(super) type Buried = (Tombstone, Option<Vec<u8>>);
+
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    pub(super) states: HashMap<(u32, Key), Option<Stored>>,
+    pub(super) keys: HashMap<(u32, Uid), Option<Key>>,
+    pub(super) rows: HashMap<(u32, Key), Option<CachedRow>>,
+    pub(super) tombstones: HashMap<(u32, Uid), Option<Buried>>,
+    pub(super) deleted_at: HashMap<(u32, Key), Option<Uid>>,
+    pub(super) beside: HashMap<(u32, Uid), Vec<Beside>>,
+    pub(super) pending_states: HashMap<(u32, Key), PendingState>,
+    pub(super) pending_tombstones: HashMap<(u32, Uid), Option<Buried>>,
+    /// Tables in which some record is deleted, once that was asked for.
+    pub(super) with_tombstones: Option<HashSet<u32>>,
+    /// Tables in which something stands beside some record, once that was asked for.
+    pub(super) with_beside: Option<HashSet<u32>>,
+}
+
+impl Cache {
+    /// Whether something is still to be written.
+    pub(super) fn is_pending(&self) -> bool {
+        !self.pending_states.is_empty() || !self.pending_tombstones.is_empty()
+    }
+
+    /// Forgets what was read: it takes memory. What is still to be written stays.
+    pub(super) fn forget_read(&mut self) {
+        self.states.clear();
+        self.keys.clear();
+        self.rows.clear();
+        self.tombstones.clear();
+        self.deleted_at.clear();
+        self.beside.clear();
+    }
+
+    /// Forgets rows of the application, which have changed or may have.
+    pub(super) fn forget_rows(&mut self) {
+        self.rows.clear();
+    }
+
+    /// Notes a row state that is to be written, or taken away.
+    pub(super) fn put_state(&mut self, table: u32, key: &Key, stored: Option<Stored>) {
+        let at = (table, key.clone());
+        let was = self.states.get(&at);
+        let may_be_there =
+            self.pending_states.get(&at).map_or(!matches!(was, Some(None)), |pending| pending.may_be_there);
+        if let Some(Some(before)) = was
+            && stored.as_ref().is_none_or(|stored| stored.uid != before.uid)
+            && self.keys.get(&(table, before.uid)).is_some_and(|known| known.as_ref() == Some(key))
+        {
+            self.keys.insert((table, before.uid), None);
+        }
+        if let Some(stored) = &stored {
+            self.keys.insert((table, stored.uid), (!stored.home).then(|| key.clone()));
+        }
+        self.states.insert(at.clone(), stored.clone());
+        self.pending_states.insert(at, PendingState { stored, may_be_there });
+        self.deleted_at.remove(&(table, key.clone()));
+    }
+
+    /// Notes a tombstone that is to be written, or taken away.
+    pub(super) fn put_tombstone(&mut self, table: u32, uid: Uid, buried: Option<Buried>) {
+        if buried.is_some()
+            && let Some(tables) = &mut self.with_tombstones
+        {
+            tables.insert(table);
+        }
+        self.deleted_at.clear();
+        self.tombstones.insert((table, uid), buried.clone());
+        self.pending_tombstones.insert((table, uid), buried);
+    }
+}
