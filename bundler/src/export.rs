@@ -23,6 +23,7 @@ use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::this_node::ThisNode;
 use saddlebag_keys::trust::Peer;
 use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole, Position, StoredReceipt};
+use saddlebag_stores::patience::Patience;
 use saddlebag_stores::record::Known;
 use saddlebag_stores::store::{absorb, open_absorbed_snapshot};
 use saddlebag_stores::{Access, Store, StoreError};
@@ -207,14 +208,20 @@ impl Exporter<'_> {
     }
 
     /// Reads in a snapshot in which everything is absorbed.
-    fn in_snapshot<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, ExportError>) -> Result<T, ExportError> {
-        let opened = open_absorbed_snapshot(self.store, self.me.writer(), self.entropy);
-        let read = opened.map_err(ExportError::from).and_then(|()| read(self));
-        let read = read.and_then(|read| Ok(self.store.commit().map(|()| read)?));
-        if read.is_err() {
-            self.store.rollback()?;
+    fn in_snapshot<T>(&mut self, mut read: impl FnMut(&mut Self) -> Result<T, ExportError>) -> Result<T, ExportError> {
+        let mut patience = Patience::default();
+        loop {
+            let opened = open_absorbed_snapshot(self.store, self.me.writer(), self.entropy);
+            let read = opened.map_err(ExportError::from).and_then(|()| read(self));
+            let read = read.and_then(|read| Ok(self.store.commit().map(|()| read)?));
+            if read.is_err() {
+                self.store.rollback()?;
+            }
+            match read {
+                Err(ExportError::Store(error)) if patience.tries_again(&error) => {}
+                read => return read,
+            }
         }
-        read
     }
 
     /// Absorbs in a transaction that is undone once the snapshot has been read.
@@ -315,7 +322,7 @@ impl Exporter<'_> {
         );
         let (table, column, outcome) = (table.name, None, Outcome::Quarantined);
         let receipt = Receipt { table, uid, column, outcome, reason };
-        self.store.save_received_receipt(&StoredReceipt { link: link.id, receipt }, self.clock.now())
+        self.store.save_received_receipts(&[StoredReceipt { link: link.id, receipt }], self.clock.now())
     }
 
     /// What an export would do.

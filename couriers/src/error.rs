@@ -68,6 +68,12 @@ pub enum NodeError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The database does not let this user do what has to be done.
+    #[error("the database does not give this user all rights: {}", missing.join("; "))]
+    RightsMissing {
+        /// Each in words, with the statement that gives it.
+        missing: Vec<String>,
+    },
     /// `saddlebag.toml` does not fit the database.
     #[error(transparent)]
     Tracking(#[from] TrackingError),
@@ -301,6 +307,10 @@ impl NodeError {
                 "this version cannot rejoin yet: keep both copies of the database, and send nothing until somebody has looked"
             }
             Self::HighWater(_) => "restore the file from a copy of the node's folder, or ask for help",
+            Self::RightsMissing { .. } => {
+                "nothing was changed; have the administrator of the database run these, then try again; docs/postgresql.md \
+                 has the reasons"
+            }
             Self::TableGone { table } => {
                 return Some(format!(
                     "if the application does without it, remove [tables.{table}] from saddlebag.toml; if it has another \

@@ -13,6 +13,7 @@ use crate::error::NodeError;
 use crate::last_setup::LastSetup;
 pub use crate::last_setup::TableChange;
 use crate::node::{Node, Setup};
+use crate::rights;
 use crate::settings;
 use crate::takeover::{self, Takeover};
 use crate::transaction::transaction;
@@ -175,6 +176,8 @@ pub fn setup(node: &mut Node, progress: &mut dyn FnMut(&str, u64)) -> Result<Set
         let changes = changes(node, &known, &tracking)?;
         Ok((tracking, changes))
     })?;
+    let names: Vec<_> = tracking.tables.iter().map(|table| table.name.clone()).collect();
+    rights::require(&mut *node.store, &names)?;
     let takeover = planned.map(|planned| takeover::write(node, planned)).transpose()?;
     node.store.use_tracking(tracking.clone());
     let triggers = transaction(&mut *node.store, Access::Write, |store| {

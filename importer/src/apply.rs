@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use saddlebag_formats::members::Outcome;
-use saddlebag_formats::{LinkId, NodeId, Seq, TimeMs, Uid};
+use saddlebag_formats::{LinkId, NodeId, TimeMs, Uid};
 use saddlebag_stores::ledger::{Conflict, ConflictKind, HeldKind};
 use saddlebag_stores::record::Known;
 use saddlebag_stores::tracking::Tracking;
@@ -17,8 +17,8 @@ use crate::aside;
 use crate::deletions::{Deleted, Deletions};
 use crate::error::ImportError;
 use crate::exchange;
-use crate::holding;
-use crate::incoming::{Incoming, IncomingAction};
+use crate::holding::{self, Notes};
+use crate::incoming::{Incoming, IncomingAction, IncomingColumn};
 use crate::merge::{Setting, Side};
 use crate::merged::Merged;
 use crate::plan::{Deletion, Planned, Planner, Write, asserted};
@@ -32,7 +32,7 @@ pub(crate) struct Changes {
     pub(crate) all: Vec<Incoming>,
     index: HashMap<(String, Uid), usize>,
     /// Held values that later changes replaced: change, column, what was held.
-    replaced: Vec<(usize, String, crate::incoming::IncomingColumn)>,
+    replaced: Vec<(usize, String, IncomingColumn)>,
 }
 
 impl Changes {
@@ -226,36 +226,47 @@ impl<'a> Application<'a> {
 
     /// Writes down what became of every change.
     fn finish(&mut self, changes: &Changes, attempt: Attempt) -> Result<Tally, ImportError> {
-        let mut tally = Tally::default();
+        let (mut tally, mut notes, mut conflicts) = (Tally::default(), Notes::default(), Vec::new());
         for (index, kind, reason) in &attempt.held {
-            self.hold(&changes.all[*index], *kind, reason, &mut tally)?;
+            self.hold(&changes.all[*index], *kind, reason, (&mut notes, &mut tally))?;
         }
         for index in attempt.nothing {
-            self.settle(&changes.all[index], &mut tally)?;
+            settle(&changes.all[index], &mut notes, &mut tally);
         }
         for write in attempt.written {
             tally.written(self.name_of(write.table));
-            for conflict in &write.conflicts {
-                self.note(conflict, &mut tally)?;
-            }
+            conflicts.extend(write.conflicts);
             if let Some(cause) = write.cause {
-                self.settle(&changes.all[cause], &mut tally)?;
+                settle(&changes.all[cause], &mut notes, &mut tally);
             }
         }
         for index in attempt.deleted.done {
             let (number, deletion) = &attempt.deletions[index];
             tally.deleted(self.name_of(*number));
-            self.settle(&changes.all[deletion.cause], &mut tally)?;
+            settle(&changes.all[deletion.cause], &mut notes, &mut tally);
         }
-        for (index, reason) in attempt.deleted.refused {
-            let (number, deletion) = &attempt.deletions[index];
-            self.refuse_deletion(changes, *number, deletion, &reason, &mut tally)?;
+        let mut staying: Vec<(u32, &Deletion, &str)> = Vec::new();
+        for (index, reason) in &attempt.deleted.refused {
+            let (number, deletion) = &attempt.deletions[*index];
+            staying.push((*number, deletion, reason));
         }
         for (number, deletion) in &attempt.kept {
-            let reason = "it was edited here by somebody who did not know of the deletion";
-            self.refuse_deletion(changes, *number, deletion, reason, &mut tally)?;
+            staying.push((*number, deletion, "it was edited here by somebody who did not know of the deletion"));
         }
-        self.note_replaced(changes, &mut tally)?;
+        if self.setting.side == Side::Satellite {
+            for (_, deletion, reason) in staying {
+                let incoming = &changes.all[deletion.cause];
+                self.hold(incoming, HeldKind::Quarantined, reason, (&mut notes, &mut tally))?;
+            }
+        } else {
+            for (_, deletion, _) in &staying {
+                settle(&changes.all[deletion.cause], &mut notes, &mut tally);
+            }
+            conflicts.extend(self.assert_staying(&staying)?);
+        }
+        conflicts.extend(self.replaced(changes));
+        self.note(&conflicts, &mut notes, &mut tally)?;
+        notes.write(self.store, self.setting.link)?;
         Ok(tally)
     }
 
@@ -264,76 +275,65 @@ impl<'a> Application<'a> {
     }
 
     fn hold(
-        &mut self,
+        &self,
         incoming: &Incoming,
         kind: HeldKind,
         reason: &str,
-        tally: &mut Tally,
+        (notes, tally): (&mut Notes, &mut Tally),
     ) -> Result<(), ImportError> {
         match kind {
             HeldKind::Parked => tally.parked += 1,
             HeldKind::Quarantined => tally.quarantined += 1,
         }
-        holding::keep(self.store, &self.setting, incoming, (kind, reason), self.is_last_turn, self.now)
+        holding::keep(notes, &self.setting, incoming, (kind, reason), self.is_last_turn, self.now)
     }
 
-    fn settle(&mut self, incoming: &Incoming, tally: &mut Tally) -> Result<(), ImportError> {
-        if incoming.held_as.is_some() {
-            tally.settled += 1;
-            holding::settle(self.store, self.setting.link, incoming)?;
+    /// Keeps both sides of conflicts, and tells the satellite of those that are new.
+    fn note(&mut self, conflicts: &[Conflict], notes: &mut Notes, tally: &mut Tally) -> Result<(), ImportError> {
+        let is_new = self.store.add_conflicts(conflicts)?;
+        for conflict in conflicts.iter().zip(is_new).filter(|(_, is_new)| *is_new).map(|(conflict, _)| conflict) {
+            tally.conflicts += 1;
+            let (outcome, reason) = match conflict.kind {
+                ConflictKind::Values => {
+                    (Outcome::Conflict, "another place wrote this column without having seen this value")
+                }
+                ConflictKind::Deletion => {
+                    (Outcome::DeletionKept, "one place deleted this record while another edited it or referred to it")
+                }
+            };
+            notes.tell(conflict.table.clone(), conflict.uid, conflict.column.clone(), outcome, reason);
         }
         Ok(())
     }
 
-    /// Keeps both sides of a conflict, and tells the satellite.
-    fn note(&mut self, conflict: &Conflict, tally: &mut Tally) -> Result<(), ImportError> {
-        if !self.store.add_conflict(conflict)? {
-            return Ok(());
+    /// Records that may not go: a central keeps them and sends them back whole. A satellite never decides: it keeps the
+    /// deletion until it can be carried out.
+    fn assert_staying(&mut self, staying: &[(u32, &Deletion, &str)]) -> Result<Vec<Conflict>, ImportError> {
+        let mut by_table: BTreeMap<u32, Vec<&Deletion>> = BTreeMap::new();
+        for (number, deletion, _) in staying {
+            by_table.entry(*number).or_default().push(deletion);
         }
-        tally.conflicts += 1;
-        let (outcome, reason) = match conflict.kind {
-            ConflictKind::Values => {
-                (Outcome::Conflict, "another place wrote this column without having seen this value")
+        let mut conflicts = Vec::new();
+        for (number, deletions) in by_table {
+            let Some(table) = self.tracking.by_number(number) else { continue };
+            let uids: Vec<Uid> = deletions.iter().map(|deletion| deletion.record.uid).collect();
+            let mut known = self.store.records(table, &uids)?;
+            let mut records = Vec::with_capacity(deletions.len());
+            for deletion in deletions {
+                let Some(Known::Live(mut record)) = known.remove(&deletion.record.uid) else { continue };
+                record.state = asserted(table, &record.state, self.store.next_seq()?);
+                let latest = record.state.latest();
+                conflicts.push(self.planner().deletion_conflict(table, record.uid, latest, deletion.version));
+                records.push(record);
             }
-            ConflictKind::Deletion => {
-                (Outcome::DeletionKept, "one place deleted this record while another edited it or referred to it")
-            }
-        };
-        let (link, table, column) = (self.setting.link, conflict.table.clone(), conflict.column.clone());
-        holding::tell(self.store, link, table, conflict.uid, column, outcome, reason)
-    }
-
-    /// A record that may not go: a central keeps it and sends it back whole; a satellite, which never decides, keeps
-    /// the deletion until it can be carried out.
-    fn refuse_deletion(
-        &mut self,
-        changes: &Changes,
-        number: u32,
-        deletion: &Deletion,
-        reason: &str,
-        tally: &mut Tally,
-    ) -> Result<(), ImportError> {
-        let incoming = &changes.all[deletion.cause];
-        if self.setting.side == Side::Satellite {
-            return self.hold(incoming, HeldKind::Quarantined, reason, tally);
+            self.store.save_states(table, &records)?;
         }
-        let Some(table) = self.tracking.by_number(number) else { return Ok(()) };
-        let Some(Known::Live(mut record)) =
-            self.store.records(table, &[deletion.record.uid])?.remove(&deletion.record.uid)
-        else {
-            return Ok(());
-        };
-        let seq: Seq = self.store.next_seq()?;
-        record.state = asserted(table, &record.state, seq);
-        let conflict = self.planner().deletion_conflict(table, record.uid, record.state.latest(), deletion.version);
-        self.store.save_states(table, &[record])?;
-        self.note(&conflict, tally)?;
-        self.settle(incoming, tally)
+        Ok(conflicts)
     }
 
     /// Held values that their sender replaced with something that it had from elsewhere.
-    fn note_replaced(&mut self, changes: &Changes, tally: &mut Tally) -> Result<(), ImportError> {
-        for (index, column, lost) in &changes.replaced {
+    fn replaced(&self, changes: &Changes) -> Vec<Conflict> {
+        let conflict = |(index, column, lost): &(usize, String, IncomingColumn)| {
             let incoming = &changes.all[*index];
             let standing = match &incoming.action {
                 IncomingAction::Write { columns, .. } => columns
@@ -342,11 +342,17 @@ impl<'a> Application<'a> {
                     .map(|standing| (Some(&standing.new.value), standing.new.version)),
                 IncomingAction::Delete { version, .. } => Some((None, *version)).filter(|_| !lost.new.value.is_null()),
             };
-            let Some(standing) = standing else { continue };
-            let conflict = self.planner().replaced_conflict(incoming, column, &lost.new, standing);
-            self.note(&conflict, tally)?;
-        }
-        Ok(())
+            Some(self.planner().replaced_conflict(incoming, column, &lost.new, standing?))
+        };
+        changes.replaced.iter().filter_map(conflict).collect()
+    }
+}
+
+/// Lets go of a change, if it was held.
+fn settle(incoming: &Incoming, notes: &mut Notes, tally: &mut Tally) {
+    if incoming.held_as.is_some() {
+        tally.settled += 1;
+        holding::settle(notes, incoming);
     }
 }
 

@@ -3,13 +3,14 @@
 use saddlebag_formats::members::Outcome;
 use saddlebag_formats::{LinkId, Uid, Version};
 use saddlebag_stores::ledger::{Dropped, PeerRole};
+use saddlebag_stores::patience::Patience;
 use saddlebag_stores::record::Known;
 use saddlebag_stores::store::absorb;
 use saddlebag_stores::{Access, StoreError};
 
 use crate::apply::Changes;
 use crate::error::ImportError;
-use crate::holding;
+use crate::holding::{self, Notes};
 use crate::import::Importer;
 use crate::merged::{Merge, Merged};
 use crate::plan::asserted;
@@ -45,9 +46,11 @@ impl Importer<'_> {
                 change: held.change,
                 at,
             })?;
-            importer.store.drop_held(link, table, uid)?;
+            importer.store.drop_held(link, &[(table.to_owned(), uid)])?;
             let told = format!("what was held was let go by a person: {reason}");
-            holding::tell(importer.store, link, table.to_owned(), uid, None, Outcome::Settled, &told)?;
+            let mut notes = Notes::default();
+            notes.tell(table.to_owned(), uid, None, Outcome::Settled, &told);
+            notes.write(importer.store, link)?;
             importer.stand_by(link, table, uid)
         })
     }
@@ -94,10 +97,11 @@ impl Importer<'_> {
         let (setting, now) = (self.setting(&link)?, self.clock.now());
         let version = Version::after(None, now, self.me.writer());
         let merge = Merge { table: &table, from: uid, into, version, source: None };
-        for lost in merge.carry_out(self.store, &setting, now)? {
-            self.store.add_conflict(&lost)?;
-        }
-        holding::settle(self.store, id, &held)?;
+        let lost = merge.carry_out(self.store, &setting, now)?;
+        self.store.add_conflicts(&lost)?;
+        let mut notes = Notes::default();
+        holding::settle(&mut notes, &held);
+        notes.write(self.store, id)?;
         held.held_as = None;
         let merged = Merged::load(self.store)?;
         let mut changes = Changes::held(self.store, id, &merged)?;
@@ -110,6 +114,7 @@ impl Importer<'_> {
     }
 
     fn within<T>(&mut self, work: impl Fn(&mut Self) -> Result<T, ImportError>) -> Result<T, ImportError> {
+        let mut patience = Patience::default();
         loop {
             self.store.begin(Access::Write)?;
             let done = work(self).and_then(|done| Ok(self.store.commit().map(|()| done)?));
@@ -118,6 +123,7 @@ impl Importer<'_> {
                 Err(error) => self.store.rollback().map_err(ImportError::from).and(match error {
                     // The store refuses that row from now on: everything else is tried again without it.
                     ImportError::Store(StoreError::RolledBack { .. }) => Ok(()),
+                    ImportError::Store(error) if patience.tries_again(&error) => Ok(()),
                     error => Err(error),
                 })?,
             }

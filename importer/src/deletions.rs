@@ -3,11 +3,11 @@
 //! "The importer deletes no record that others here still refer to, unless they are deleted with it." "If a
 //! deletion is refused, so are those of the records that refer to it in the same bundle."
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use saddlebag_formats::{Seq, Value};
-use saddlebag_stores::record::{Referrer, RowWrite, Tombstone};
-use saddlebag_stores::tracking::{TrackedTable, Tracking};
+use saddlebag_stores::record::{Key, Referrer, RowWrite, Tombstone};
+use saddlebag_stores::tracking::{TrackedColumn, TrackedTable, Tracking};
 use saddlebag_stores::{Store, StoreError};
 
 use crate::merge::Setting;
@@ -49,13 +49,13 @@ impl Deletions<'_> {
     }
 
     fn referrers(&self, store: &mut dyn Store) -> Result<Vec<Vec<Referrer>>, StoreError> {
-        let mut all = Vec::with_capacity(self.all.len());
-        for (number, deletion) in &self.all {
-            let found = match self.tracking.by_number(*number) {
-                Some(table) => store.referrers(table, std::slice::from_ref(&deletion.record.key))?,
-                None => Vec::new(),
-            };
-            all.push(found.into_iter().next().unwrap_or_default());
+        let mut all = vec![Vec::new(); self.all.len()];
+        for (number, indexes) in self.by_table(0..self.all.len()) {
+            let Some(table) = self.tracking.by_number(number) else { continue };
+            let keys: Vec<Key> = indexes.iter().map(|index| self.all[*index].1.record.key.clone()).collect();
+            for (index, found) in indexes.into_iter().zip(store.referrers(table, &keys)?) {
+                all[index] = found;
+            }
         }
         Ok(all)
     }
@@ -111,29 +111,48 @@ impl Deletions<'_> {
             let mut leaves: Vec<usize> = going.iter().filter(is_leaf).map(|(_, index)| *index).collect();
             if leaves.is_empty() {
                 leaves = going.values().copied().collect();
-                for index in &leaves {
-                    self.open_circle(store, *index)?;
-                }
+                self.open_circles(store, &leaves)?;
             }
             leaves.sort_unstable();
-            for index in leaves {
-                let (number, deletion) = &self.all[index];
+            for index in &leaves {
+                let (number, deletion) = &self.all[*index];
                 going.remove(&(*number, deletion.record.uid));
-                self.delete_one(store, index, deleted)?;
+            }
+            for (number, indexes) in self.by_table(leaves) {
+                self.delete(store, number, &indexes, deleted)?;
             }
         }
         Ok(())
     }
 
-    fn delete_one(&self, store: &mut dyn Store, index: usize, deleted: &mut Deleted) -> Result<(), StoreError> {
-        let (number, deletion) = &self.all[index];
-        let Some(table) = self.tracking.by_number(*number) else { return Ok(()) };
-        let seq = store.next_seq()?;
-        let tombstone = self.tombstone(table, deletion, seq);
-        let outcome = store.delete(table, &[(deletion.record.key.clone(), tombstone)])?.pop();
-        match outcome {
-            Some(Err(refusal)) => deleted.refused.push((index, refusal.reason)),
-            _ => deleted.done.push(index),
+    /// Those deletions, by the number of their table.
+    fn by_table(&self, indexes: impl IntoIterator<Item = usize>) -> BTreeMap<u32, Vec<usize>> {
+        let mut by_table: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for index in indexes {
+            by_table.entry(self.all[index].0).or_default().push(index);
+        }
+        by_table
+    }
+
+    fn delete(
+        &self,
+        store: &mut dyn Store,
+        number: u32,
+        indexes: &[usize],
+        deleted: &mut Deleted,
+    ) -> Result<(), StoreError> {
+        let Some(table) = self.tracking.by_number(number) else { return Ok(()) };
+        let mut rows = Vec::with_capacity(indexes.len());
+        for index in indexes {
+            let (_, deletion) = &self.all[*index];
+            let seq = store.next_seq()?;
+            rows.push((deletion.record.key.clone(), self.tombstone(table, deletion, seq)));
+        }
+        for (index, outcome) in indexes.iter().zip(store.delete(table, &rows)?) {
+            match outcome {
+                Err(refusal) => deleted.refused.push((*index, refusal.reason)),
+                Ok(()) => deleted.done.push(*index),
+            }
         }
         Ok(())
     }
@@ -158,24 +177,26 @@ impl Deletions<'_> {
         }
     }
 
-    /// Sets the nullable references of a record that is about to go to null, so that those that refer to each
-    /// other can go one after the other.
-    fn open_circle(&self, store: &mut dyn Store, index: usize) -> Result<(), StoreError> {
-        let (number, deletion) = &self.all[index];
-        let Some(table) = self.tracking.by_number(*number) else { return Ok(()) };
-        let nullable = |(_, column): &(usize, &saddlebag_stores::tracking::TrackedColumn)| {
-            column.reference.is_some() && !column.not_null
-        };
-        let values: Vec<_> =
-            table.columns.iter().enumerate().filter(nullable).map(|(at, _)| (at, Value::Null)).collect();
-        if values.is_empty() {
-            return Ok(());
+    /// Sets the nullable references of records that are about to go to null, so that those that refer to each other can
+    /// go one after the other.
+    fn open_circles(&self, store: &mut dyn Store, indexes: &[usize]) -> Result<(), StoreError> {
+        for (number, indexes) in self.by_table(indexes.iter().copied()) {
+            let Some(table) = self.tracking.by_number(number) else { continue };
+            let nullable = |(_, column): &(usize, &TrackedColumn)| column.reference.is_some() && !column.not_null;
+            let values: Vec<_> =
+                table.columns.iter().enumerate().filter(nullable).map(|(at, _)| (at, Value::Null)).collect();
+            if values.is_empty() {
+                continue;
+            }
+            let row = |index: usize| {
+                let Deletion { record, .. } = &self.all[index].1;
+                let (uid, key, state, hash) = (record.uid, Some(record.key.clone()), record.state.clone(), record.hash);
+                RowWrite { uid, key, values: values.clone(), beside: Vec::new(), state, hash }
+            };
+            let rows: Vec<RowWrite> = indexes.into_iter().map(row).collect();
+            // A refusal here shows again, with its reason, when the row itself is deleted.
+            let _refusals = store.write(table, &rows)?;
         }
-        let Deletion { record, .. } = deletion;
-        let (uid, key, state, hash) = (record.uid, Some(record.key.clone()), record.state.clone(), record.hash);
-        let beside = Vec::new();
-        // A refusal here shows again, with its reason, when the row itself is deleted.
-        let _refusals = store.write(table, &[RowWrite { uid, key, values, beside, state, hash }])?;
         Ok(())
     }
 }

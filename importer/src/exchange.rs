@@ -3,13 +3,15 @@
 //! Each is refused as long as another holds the value. So all of them are moved out of the way first, within the
 //! transaction, and then written as they should be.
 
+use std::collections::BTreeMap;
+
 use saddlebag_formats::{Uid, Value};
 use saddlebag_stores::record::RowWrite;
 use saddlebag_stores::tracking::{TrackedColumn, TrackedTable};
 use saddlebag_stores::{Store, StoreError};
 
 use crate::plan::Write;
-use crate::writes::{Batch, Status};
+use crate::writes::{Batch, Rows, Status};
 
 /// Moves refused rows out of each other's way and writes them again. Gives those that are refused even so, with the
 /// reason for which they were refused first: the attempt must be undone and made again without them.
@@ -28,10 +30,13 @@ pub(crate) fn exchange(batch: &mut Batch<'_>, store: &mut dyn Store) -> Result<V
     if moved.len() < 2 {
         return Ok(Vec::new());
     }
+    let mut rows: Rows = BTreeMap::new();
     for (index, _, row) in &moved {
-        let Some(table) = batch.tracking.by_number(batch.writes[*index].table) else { continue };
-        if let Some(Ok(key)) = store.write(table, std::slice::from_ref(row))?.pop() {
-            batch.writes[*index].key = Some(key);
+        rows.entry(batch.writes[*index].table).or_default().push((*index, row.clone()));
+    }
+    for (index, outcome) in batch.write_rows(store, rows)? {
+        if let Ok(key) = outcome {
+            batch.writes[index].key = Some(key);
         }
     }
     while batch.has_refused() && batch.run(store)? {}

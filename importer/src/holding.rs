@@ -1,5 +1,7 @@
 //! Changes that are kept until they can be applied, and the receipts that say so.
 
+use std::collections::HashSet;
+
 use saddlebag_formats::members::{Outcome, Receipt};
 use saddlebag_formats::members::{decode_change, encode_change};
 use saddlebag_formats::row_state_bytes::{decode_values, encode_values};
@@ -30,9 +32,35 @@ pub(crate) fn load(store: &mut dyn Store, link: LinkId) -> Result<Vec<Incoming>,
     Ok(changes)
 }
 
+/// What is to be written down of changes: what is held, what is not held any more, and what their sender is told.
+#[derive(Default)]
+pub(crate) struct Notes {
+    held: Vec<Held>,
+    let_go: Vec<(String, Uid)>,
+    told: Vec<Receipt>,
+}
+
+impl Notes {
+    /// Writes all of it down. What is held again under its own name is not let go for a moment: people ask since when.
+    pub(crate) fn write(self, store: &mut dyn Store, link: LinkId) -> Result<(), ImportError> {
+        let Self { held, mut let_go, told } = self;
+        let kept: HashSet<(&str, Uid)> = held.iter().map(|held| (held.table.as_str(), held.uid)).collect();
+        let_go.retain(|(table, uid)| !kept.contains(&(table.as_str(), *uid)));
+        store.drop_held(link, &let_go)?;
+        store.save_held(&held)?;
+        let told: Vec<StoredReceipt> = told.into_iter().map(|receipt| StoredReceipt { link, receipt }).collect();
+        Ok(store.add_receipts(&told)?)
+    }
+
+    /// Tells the sender of a record something about it.
+    pub(crate) fn tell(&mut self, table: String, uid: Uid, column: Option<String>, outcome: Outcome, reason: &str) {
+        self.told.push(Receipt { table, uid, column, outcome, reason: reason.to_owned() });
+    }
+}
+
 /// Keeps a change, and tells its sender unless it may still apply within this import.
 pub(crate) fn keep(
-    store: &mut dyn Store,
+    notes: &mut Notes,
     setting: &Setting,
     incoming: &Incoming,
     (kind, reason): (HeldKind, &str),
@@ -49,7 +77,7 @@ pub(crate) fn keep(
     let was = incoming.held_as.as_ref();
     let told_before = was.and_then(|was| was.told.as_deref());
     let told = if is_last_turn { Some(reason) } else { told_before };
-    store.save_held(&Held {
+    notes.held.push(Held {
         link,
         table: table.clone(),
         uid,
@@ -59,42 +87,27 @@ pub(crate) fn keep(
         known: encode_values(&known),
         since: now,
         told: told.map(ToOwned::to_owned),
-    })?;
+    });
     if let Some(was) = was.filter(|was| was.uid != uid) {
-        store.drop_held(link, &table, was.uid)?;
+        notes.let_go.push((table.clone(), was.uid));
     }
     // What was told once is repeated until it arrives, and then no more.
-    if told == told_before {
-        return Ok(());
+    if told != told_before {
+        let outcome = match kind {
+            HeldKind::Parked => Outcome::Parked,
+            HeldKind::Quarantined => Outcome::Quarantined,
+        };
+        notes.tell(table, uid, None, outcome, reason);
     }
-    let outcome = match kind {
-        HeldKind::Parked => Outcome::Parked,
-        HeldKind::Quarantined => Outcome::Quarantined,
-    };
-    tell(store, link, table, uid, None, outcome, reason)
+    Ok(())
 }
 
 /// Lets go of a change that is not held any more, and tells its sender.
-pub(crate) fn settle(store: &mut dyn Store, link: LinkId, incoming: &Incoming) -> Result<(), ImportError> {
+pub(crate) fn settle(notes: &mut Notes, incoming: &Incoming) {
     let (table, uid) = (incoming.table.clone(), incoming.held_as.as_ref().map_or(incoming.uid, |was| was.uid));
-    store.drop_held(link, &table, uid)?;
+    notes.let_go.push((table.clone(), uid));
     // Who was never told that it was held need not hear that it is not.
-    if incoming.held_as.as_ref().is_some_and(|was| was.told.is_none()) {
-        return Ok(());
+    if incoming.held_as.as_ref().is_none_or(|was| was.told.is_some()) {
+        notes.tell(table, uid, None, Outcome::Settled, "what was held is applied");
     }
-    tell(store, link, table, uid, None, Outcome::Settled, "what was held is applied")
-}
-
-/// Puts out a receipt.
-pub(crate) fn tell(
-    store: &mut dyn Store,
-    link: LinkId,
-    table: String,
-    uid: Uid,
-    column: Option<String>,
-    outcome: Outcome,
-    reason: &str,
-) -> Result<(), ImportError> {
-    let receipt = Receipt { table, uid, column, outcome, reason: reason.to_owned() };
-    Ok(store.add_receipt(&StoredReceipt { link, receipt })?)
 }

@@ -12,6 +12,7 @@ use saddlebag_keys::card::CardDeployment;
 use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::this_node::ThisNode;
 use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole, Position, StoredReceipt};
+use saddlebag_stores::patience::Patience;
 use saddlebag_stores::store::{AbsorbContext, absorb};
 use saddlebag_stores::{Access, Store, StoreError};
 
@@ -102,10 +103,14 @@ impl Importer<'_> {
         let links = self.store.links();
         self.store.rollback()?;
         let signed = Signed::check(file, self.me, &links?)?;
-        let mut tries = 0;
+        let (mut tries, mut patience) = (0, Patience::default());
         loop {
             // Decrypting and decoding come before the write lock; what they cost, the application does not wait for.
             let opened = signed.open(self.keys, records_at_once)?;
+            // Much work is not done again for a few rows: those are held.
+            if patience.is_left() && !opened.is_large() {
+                self.store.give_way();
+            }
             self.store.begin(Access::Write)?;
             let done = self.take_in(&signed, opened).and_then(|applied| {
                 if !dry_run {
@@ -120,8 +125,28 @@ impl Importer<'_> {
             match done {
                 // The store refuses that row from now on: everything else is tried again without it.
                 Err(ImportError::Store(StoreError::RolledBack { .. })) if tries < TRIES_MAX => {}
+                // What the application has committed meanwhile is absorbed first the next time.
+                Err(ImportError::Store(error)) if patience.tries_again(&error) => {
+                    if !dry_run {
+                        self.absorb_beforehand()?;
+                    }
+                }
                 done => return done,
             }
+        }
+    }
+
+    /// Absorbs in a transaction of its own, so that the import's, which must meet no writer, becomes short.
+    fn absorb_beforehand(&mut self) -> Result<(), ImportError> {
+        self.store.begin(Access::Write)?;
+        let done = absorb(self.store, self.me.writer(), self.entropy).and_then(|_| self.store.commit());
+        if done.is_err() {
+            self.store.rollback()?;
+        }
+        match done {
+            // The import itself will find the same in its way, or not any more.
+            Err(StoreError::Concurrent { .. }) => Ok(()),
+            done => Ok(done?),
         }
     }
 
@@ -149,9 +174,9 @@ impl Importer<'_> {
         self.store.save_link(&link)?;
         absorb(self.store, self.me.writer(), self.entropy)?;
         let now = self.clock.now();
-        for receipt in std::mem::take(&mut opened.receipts) {
-            self.store.save_received_receipt(&StoredReceipt { link: link.id, receipt }, now)?;
-        }
+        let receipts = std::mem::take(&mut opened.receipts).into_iter();
+        let receipts: Vec<_> = receipts.map(|receipt| StoredReceipt { link: link.id, receipt }).collect();
+        self.store.save_received_receipts(&receipts, now)?;
         let mut merged = Merged::load(self.store)?;
         self.take_merges(&link, &opened.merges, seen, &mut merged)?;
         let ahead_ms = header.created.0.saturating_sub(now.0);
@@ -240,9 +265,8 @@ impl Importer<'_> {
                 continue;
             }
             let merge = Merge { table: &table, from, into, version, source: Some(link.id) };
-            for lost in merge.carry_out(self.store, &setting, now)? {
-                self.store.add_conflict(&lost)?;
-            }
+            let lost = merge.carry_out(self.store, &setting, now)?;
+            self.store.add_conflicts(&lost)?;
             merged.insert(&table.name, from, into);
         }
         Ok(())

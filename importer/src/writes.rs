@@ -1,10 +1,10 @@
 //! Executes planned writes: parents first, in sets, refusals noted.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use saddlebag_formats::Value;
 use saddlebag_stores::ledger::Beside;
-use saddlebag_stores::record::RowWrite;
+use saddlebag_stores::record::{Key, Refusal, RowWrite};
 use saddlebag_stores::tracking::Tracking;
 use saddlebag_stores::{Store, StoreError};
 
@@ -24,6 +24,9 @@ pub(crate) enum Status {
     /// It waits for a record.
     Parked(String),
 }
+
+/// Rows to be written, by the number of their table, each with the index of its write.
+pub(crate) type Rows = BTreeMap<u32, Vec<(usize, RowWrite)>>;
 
 /// The writes of one attempt.
 pub(crate) struct Batch<'a> {
@@ -204,23 +207,40 @@ impl<'a> Batch<'a> {
     /// attempt must be undone and made again without them.
     pub(crate) fn fill_in(&mut self, store: &mut dyn Store) -> Result<Vec<(usize, Status)>, StoreError> {
         let mut failed = Vec::new();
+        let mut rows: Rows = BTreeMap::new();
         for index in 0..self.writes.len() {
-            let Status::Done { deferred } = self.status[index].clone() else { continue };
+            let Status::Done { deferred } = &self.status[index] else { continue };
             if deferred.is_empty() {
                 continue;
             }
             let write = &self.writes[index];
-            let Some(table) = self.tracking.by_number(write.table) else { continue };
             let Some(values) = translate(self.tracking, write, &self.keys, |column| deferred.contains(&column)) else {
                 failed.push((index, Status::Parked("it refers to a record that is held itself".to_owned())));
                 continue;
             };
-            let mut outcomes = store.write(table, &[self.row(write, values)])?;
-            if let Some(Err(refusal)) = outcomes.pop() {
-                failed.push((index, Status::Refused(refusal.reason)));
-            }
+            rows.entry(write.table).or_default().push((index, self.row(write, values)));
         }
+        let refused = self.write_rows(store, rows)?.into_iter().filter_map(|(index, outcome)| {
+            let refusal = outcome.err()?;
+            Some((index, Status::Refused(refusal.reason)))
+        });
+        failed.extend(refused);
         Ok(failed)
+    }
+
+    /// Writes further values of rows, those of a table together.
+    pub(crate) fn write_rows(
+        &self,
+        store: &mut dyn Store,
+        rows: Rows,
+    ) -> Result<Vec<(usize, Result<Key, Refusal>)>, StoreError> {
+        let mut outcomes = Vec::new();
+        for (number, rows) in rows {
+            let Some(table) = self.tracking.by_number(number) else { continue };
+            let (indexes, rows): (Vec<usize>, Vec<RowWrite>) = rows.into_iter().unzip();
+            outcomes.extend(indexes.into_iter().zip(store.write(table, &rows)?));
+        }
+        Ok(outcomes)
     }
 
     fn row(&self, write: &Write, values: Vec<(usize, Value)>) -> RowWrite {

@@ -17,7 +17,7 @@ use crate::fold::{self, Edited, Folded, Fresh, Gone};
 use crate::ledger::{Beside, BesideWhy};
 use crate::naming::Naming;
 use crate::record::{Absorbed, Key, Tombstone};
-use crate::rehash::hash_again;
+use crate::rehash::hash_new;
 use crate::store::AbsorbContext;
 use crate::tracking::{TrackedColumn, TrackedTable};
 use crate::{raise, soft};
@@ -113,7 +113,7 @@ impl Absorb<'_> {
             for piece in keys.chunks(ROWS_TOGETHER) {
                 self.store.expect_rows(table, piece)?;
                 for key in piece {
-                    hash_again(self.store, table, key)?;
+                    hash_new(self.store, table, key)?;
                 }
                 self.store.forget_expected();
             }

@@ -82,9 +82,6 @@ pub(crate) trait Engine: Store {
     /// Takes away the row state under a key.
     fn remove_state(&mut self, table: &TrackedTable, key: &Key) -> Result<(), StoreError>;
 
-    /// Writes the hash of a row state, and nothing else of it.
-    fn save_hash(&mut self, table: &TrackedTable, key: &Key, hash: u64) -> Result<(), StoreError>;
-
     /// Whether some row of some table stays at home.
     fn any_at_home(&mut self) -> Result<bool, StoreError>;
 

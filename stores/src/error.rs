@@ -28,8 +28,9 @@ pub enum StoreError {
         /// How long was waited, in seconds.
         waited_s: u64,
     },
-    /// The application wrote the same rows at the same time; the whole transaction has to be done again.
-    #[error("the application wrote at the same time while {action}: {reason}")]
+    /// The application wrote the same rows at the same time, or has them or their table locked; the whole transaction has
+    /// to be done again.
+    #[error("the database is in use: the application was writing at the same time, while {action} ({reason})")]
     Concurrent {
         /// What was being done.
         action: String,

@@ -15,6 +15,7 @@ pub mod fold;
 pub mod ledger;
 mod merged;
 mod naming;
+pub mod patience;
 mod pieces;
 mod place;
 pub mod postgres;

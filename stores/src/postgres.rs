@@ -8,6 +8,7 @@ mod beside;
 mod cache;
 mod catalogue;
 mod client;
+mod conflicts;
 mod connect;
 mod feed;
 mod fields;
@@ -58,8 +59,18 @@ use crate::tracking::{Numbering, TrackedTable, Tracking};
 /// How long another session of saddlebag is waited for.
 const BUSY_TIMEOUT_S: u64 = 20;
 
-/// How long a row that the application has locked is waited for, in milliseconds.
-const ROW_TIMEOUT_MS: u64 = 1_000;
+/// How long a row that the application has locked is waited for, in milliseconds. It is far from the second after which
+/// a server looks for a deadlock: so it is hardly ever the application that is told of one. Who has more time waits
+/// between tries, with nothing locked.
+const ROW_TIMEOUT_MS: u64 = 100;
+
+/// Has what the application defers to the end of a transaction refuse single rows, not all of them. Foreign keys stay
+/// deferred: rows of a circle need it, and what has no target is never written.
+const AT_ONCE: &str = "DO $$ DECLARE names text; BEGIN
+    SELECT string_agg(DISTINCT quote_ident(n.nspname) || '.' || quote_ident(c.conname), ', ') INTO names
+    FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace
+    WHERE c.condeferred AND c.contype IN ('p', 'u', 'x', 't');
+    IF names IS NOT NULL THEN EXECUTE 'SET CONSTRAINTS ' || names || ' IMMEDIATE'; END IF; END $$";
 
 /// The advisory lock of whoever works on saddlebag's tables in a database: `saddlebg` in ASCII.
 const LOCK: i64 = 0x7361_6464_6C65_6267;
@@ -79,6 +90,8 @@ pub struct PostgresStore {
     last_seq: Option<Seq>,
     /// How this transaction was begun.
     access: Option<Access>,
+    /// Whether this transaction, or the next one, ends where it meets a row that the application is writing.
+    gives_way: bool,
     /// What is tracked without the columns that this transaction has learnt.
     before_learning: Option<Rc<Tracking>>,
     /// Up to where setup has looked for rows without a state, by table.
@@ -107,6 +120,7 @@ impl PostgresStore {
             next_keys: HashMap::new(),
             last_seq: None,
             access: None,
+            gives_way: false,
             before_learning: None,
             looked_at: HashMap::new(),
         })
@@ -235,6 +249,10 @@ impl Store for PostgresStore {
         asked::now(self)
     }
 
+    fn give_way(&mut self) {
+        self.gives_way = true;
+    }
+
     fn begin(&mut self, access: Access) -> Result<(), StoreError> {
         self.forget();
         let action = "beginning a transaction";
@@ -244,12 +262,16 @@ impl Store for PostgresStore {
                 // The lock comes before the snapshot: what whoever held it has written is seen.
                 let wait = BUSY_TIMEOUT_S * 1_000;
                 let lock = format!("SET lock_timeout = {wait}; SELECT pg_advisory_lock({LOCK})");
-                self.client.batch(action, &lock)?;
+                self.client.batch(action, &lock).map_err(|error| match error {
+                    StoreError::Concurrent { .. } => StoreError::Busy { waited_s: BUSY_TIMEOUT_S },
+                    error => error,
+                })?;
                 let begin = format!(
                     "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL lock_timeout = {ROW_TIMEOUT_MS}; \
-                     SET LOCAL saddlebag.importing = 'on'"
+                     SET LOCAL saddlebag.importing = 'on'; {AT_ONCE}"
                 );
-                self.client.batch(action, &begin)?;
+                self.access = Some(access);
+                self.client.batch(action, &begin).inspect_err(|_| drop(self.rollback()))?;
             }
         }
         self.access = Some(access);
@@ -264,6 +286,7 @@ impl Store for PostgresStore {
         self.client.batch("writing a transaction", "COMMIT")?;
         self.before_learning = None;
         self.forget();
+        self.gives_way = false;
         match self.access.take() {
             Some(Access::Write) => self.unlock(),
             _ => Ok(()),
@@ -272,6 +295,7 @@ impl Store for PostgresStore {
 
     fn rollback(&mut self) -> Result<(), StoreError> {
         self.forget();
+        self.gives_way = false;
         self.looked_at.clear();
         if let Some(before) = self.before_learning.take() {
             self.tracking = before;
@@ -450,12 +474,12 @@ impl Store for PostgresStore {
         ledger_tables::held(&mut self.client, link)
     }
 
-    fn save_held(&mut self, held: &Held) -> Result<(), StoreError> {
-        ledger_tables::save_held(&mut self.client, std::slice::from_ref(held))
+    fn save_held(&mut self, held: &[Held]) -> Result<(), StoreError> {
+        ledger_tables::save_held(&mut self.client, held)
     }
 
-    fn drop_held(&mut self, link: LinkId, table: &str, uid: Uid) -> Result<(), StoreError> {
-        ledger_tables::drop_held(&mut self.client, link, table, uid)
+    fn drop_held(&mut self, link: LinkId, records: &[(String, Uid)]) -> Result<(), StoreError> {
+        ledger_tables::drop_held(&mut self.client, link, records)
     }
 
     fn add_dropped(&mut self, dropped: &Dropped) -> Result<(), StoreError> {
@@ -514,20 +538,20 @@ impl Store for PostgresStore {
         asked::last_in_series(self, table, column, prefix)
     }
 
-    fn add_conflict(&mut self, conflict: &Conflict) -> Result<bool, StoreError> {
-        ledger_tables::add_conflict(&mut self.client, &mut self.writers, conflict)
+    fn add_conflicts(&mut self, conflicts: &[Conflict]) -> Result<Vec<bool>, StoreError> {
+        conflicts::add(&mut self.client, &mut self.writers, conflicts)
     }
 
     fn numbered_conflicts(&mut self) -> Result<Vec<(u64, Conflict)>, StoreError> {
-        ledger_tables::conflicts(&mut self.client, &mut self.writers)
+        conflicts::all(&mut self.client, &mut self.writers)
     }
 
     fn counts(&mut self, link: LinkId) -> Result<LinkCounts, StoreError> {
         ledger_tables::counts(&mut self.client, link)
     }
 
-    fn add_receipt(&mut self, receipt: &StoredReceipt) -> Result<(), StoreError> {
-        ledger_tables::add_receipt(&mut self.client, std::slice::from_ref(receipt))
+    fn add_receipts(&mut self, receipts: &[StoredReceipt]) -> Result<(), StoreError> {
+        ledger_tables::add_receipts(&mut self.client, receipts)
     }
 
     fn receipts_to_send(&mut self, link: LinkId) -> Result<Vec<StoredReceipt>, StoreError> {
@@ -546,8 +570,8 @@ impl Store for PostgresStore {
         ledger_tables::receipts_arrived(&mut self.client, link, number)
     }
 
-    fn save_received_receipt(&mut self, receipt: &StoredReceipt, at: TimeMs) -> Result<(), StoreError> {
-        ledger_tables::save_received_receipt(&mut self.client, std::slice::from_ref(receipt), at)
+    fn save_received_receipts(&mut self, receipts: &[StoredReceipt], at: TimeMs) -> Result<(), StoreError> {
+        ledger_tables::save_received_receipts(&mut self.client, receipts, at)
     }
 
     fn received_receipts(&mut self) -> Result<Vec<StoredReceipt>, StoreError> {

@@ -438,12 +438,12 @@ impl Store for SqliteStore {
         ledger_tables::held(&self.connection, link)
     }
 
-    fn save_held(&mut self, held: &Held) -> Result<(), StoreError> {
-        ledger_tables::save_held(&self.connection, held)
+    fn save_held(&mut self, held: &[Held]) -> Result<(), StoreError> {
+        held.iter().try_for_each(|held| ledger_tables::save_held(&self.connection, held))
     }
 
-    fn drop_held(&mut self, link: LinkId, table: &str, uid: Uid) -> Result<(), StoreError> {
-        ledger_tables::drop_held(&self.connection, link, table, uid)
+    fn drop_held(&mut self, link: LinkId, records: &[(String, Uid)]) -> Result<(), StoreError> {
+        records.iter().try_for_each(|(table, uid)| ledger_tables::drop_held(&self.connection, link, table, *uid))
     }
 
     fn add_dropped(&mut self, dropped: &Dropped) -> Result<(), StoreError> {
@@ -495,8 +495,9 @@ impl Store for SqliteStore {
         holders::last_in_series(&self.connection, table, column, prefix)
     }
 
-    fn add_conflict(&mut self, conflict: &Conflict) -> Result<bool, StoreError> {
-        ledger_tables::add_conflict(&self.connection, &mut self.writers, conflict)
+    fn add_conflicts(&mut self, conflicts: &[Conflict]) -> Result<Vec<bool>, StoreError> {
+        let (connection, writers) = (&self.connection, &mut self.writers);
+        conflicts.iter().map(|conflict| ledger_tables::add_conflict(connection, writers, conflict)).collect()
     }
 
     fn numbered_conflicts(&mut self) -> Result<Vec<(u64, Conflict)>, StoreError> {
@@ -507,8 +508,8 @@ impl Store for SqliteStore {
         ledger_tables::counts(&self.connection, link)
     }
 
-    fn add_receipt(&mut self, receipt: &StoredReceipt) -> Result<(), StoreError> {
-        ledger_tables::add_receipt(&self.connection, receipt)
+    fn add_receipts(&mut self, receipts: &[StoredReceipt]) -> Result<(), StoreError> {
+        receipts.iter().try_for_each(|receipt| ledger_tables::add_receipt(&self.connection, receipt))
     }
 
     fn receipts_to_send(&mut self, link: LinkId) -> Result<Vec<StoredReceipt>, StoreError> {
@@ -527,8 +528,8 @@ impl Store for SqliteStore {
         ledger_tables::receipts_arrived(&self.connection, link, number)
     }
 
-    fn save_received_receipt(&mut self, receipt: &StoredReceipt, at: TimeMs) -> Result<(), StoreError> {
-        ledger_tables::save_received_receipt(&self.connection, receipt, at)
+    fn save_received_receipts(&mut self, receipts: &[StoredReceipt], at: TimeMs) -> Result<(), StoreError> {
+        receipts.iter().try_for_each(|receipt| ledger_tables::save_received_receipt(&self.connection, receipt, at))
     }
 
     fn received_receipts(&mut self) -> Result<Vec<StoredReceipt>, StoreError> {
@@ -566,10 +567,6 @@ impl Engine for SqliteStore {
 
     fn remove_state(&mut self, table: &TrackedTable, key: &Key) -> Result<(), StoreError> {
         states::remove(self, table, key)
-    }
-
-    fn save_hash(&mut self, table: &TrackedTable, key: &Key, hash: u64) -> Result<(), StoreError> {
-        states::save_hash(self, table, key, hash)
     }
 
     fn any_at_home(&mut self) -> Result<bool, StoreError> {

@@ -204,6 +204,10 @@ pub trait Store {
     /// The engine's.
     fn now(&mut self) -> Result<TimeMs, StoreError>;
 
+    /// Says that the next write transaction, and no other, is done again if it ends with [`StoreError::Concurrent`]: so it
+    /// ends where the application has locked a row, or has written it since. Else such a row is refused, as in use.
+    fn give_way(&mut self) {}
+
     /// Begins a transaction.
     ///
     /// # Errors
@@ -418,17 +422,17 @@ pub trait Store {
     /// The engine's.
     fn held(&mut self, link: Option<LinkId>) -> Result<Vec<Held>, StoreError>;
 
-    /// Keeps a change, in place of what is held of that record over that link.
+    /// Keeps changes, in place of what is held of those records over those links.
     ///
     /// # Errors
     /// The engine's.
-    fn save_held(&mut self, held: &Held) -> Result<(), StoreError>;
+    fn save_held(&mut self, held: &[Held]) -> Result<(), StoreError>;
 
-    /// Lets go of what is held of a record over a link.
+    /// Lets go of what is held of records over a link, each named by its table and uid.
     ///
     /// # Errors
     /// The engine's.
-    fn drop_held(&mut self, link: LinkId, table: &str, uid: Uid) -> Result<(), StoreError>;
+    fn drop_held(&mut self, link: LinkId, records: &[(String, Uid)]) -> Result<(), StoreError>;
 
     /// Keeps a held change that a person let go.
     ///
@@ -504,11 +508,11 @@ pub trait Store {
     /// The engine's.
     fn last_in_series(&mut self, table: &TrackedTable, column: usize, prefix: &str) -> Result<Option<u64>, StoreError>;
 
-    /// Keeps both sides of a conflict; says whether it is a new one.
+    /// Keeps both sides of conflicts; says of each whether it is a new one.
     ///
     /// # Errors
     /// The engine's.
-    fn add_conflict(&mut self, conflict: &Conflict) -> Result<bool, StoreError>;
+    fn add_conflicts(&mut self, conflicts: &[Conflict]) -> Result<Vec<bool>, StoreError>;
 
     /// All conflicts, oldest first.
     ///
@@ -530,11 +534,12 @@ pub trait Store {
     /// The engine's.
     fn counts(&mut self, link: LinkId) -> Result<LinkCounts, StoreError>;
 
-    /// Puts a receipt out for a link, in place of one about the same record and column.
+    /// Puts receipts out for their links, in place of those about the same record and column. Of several about one the
+    /// last counts.
     ///
     /// # Errors
     /// The engine's.
-    fn add_receipt(&mut self, receipt: &StoredReceipt) -> Result<(), StoreError>;
+    fn add_receipts(&mut self, receipts: &[StoredReceipt]) -> Result<(), StoreError>;
 
     /// Receipts to be sent over a link.
     ///
@@ -560,11 +565,11 @@ pub trait Store {
     /// The engine's.
     fn receipts_arrived(&mut self, link: LinkId, number: BundleNumber) -> Result<(), StoreError>;
 
-    /// Keeps what the other end of a link says became of a change of this node.
+    /// Keeps what the other end of a link says became of changes of this node.
     ///
     /// # Errors
     /// The engine's.
-    fn save_received_receipt(&mut self, receipt: &StoredReceipt, at: TimeMs) -> Result<(), StoreError>;
+    fn save_received_receipts(&mut self, receipts: &[StoredReceipt], at: TimeMs) -> Result<(), StoreError>;
 
     /// What the other ends say became of changes of this node.
     ///

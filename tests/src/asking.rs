@@ -6,6 +6,7 @@ use saddlebag_formats::{Action, Value};
 use saddlebag_stores::ledger::{Beside, Conflict, Held};
 use saddlebag_stores::{Access, Store};
 
+use crate::app::quoted;
 use crate::fleet::FleetNode;
 
 impl FleetNode {
@@ -17,18 +18,18 @@ impl FleetNode {
     /// One value as SQL writes it: text in quotes, null as `NULL`.
     #[must_use]
     pub fn ask(&self, sql: &str) -> String {
-        self.app.query_row(&format!("SELECT quote(({sql}))"), [], |row| row.get(0)).unwrap()
+        quoted(&self.app.value(sql, &[]))
     }
 
     /// How many rows of a table the application has.
     #[must_use]
     pub fn count(&self, table: &str) -> i64 {
-        self.app.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+        self.app.count(table)
     }
 
     fn look<T>(&mut self, look: impl FnOnce(&mut dyn Store) -> T) -> T {
         self.store.begin(Access::Read).unwrap();
-        let seen = look(&mut self.store);
+        let seen = look(&mut *self.store);
         self.store.rollback().unwrap();
         seen
     }

@@ -1,4 +1,4 @@
-//! A central and its satellites in one process, on real SQLite files, with clocks and randomness of the test's own.
+//! A central and its satellites in one process, on real databases, with clocks and randomness of the test's own.
 //!
 //! Bundles are handed over as bytes: the test decides which arrive, when, how often and in which order.
 
@@ -16,12 +16,17 @@ use saddlebag_keys::card::{Card, CardDeployment};
 use saddlebag_keys::deployment::{DeploymentKey, ListedNode, NodeList, Role};
 use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::this_node::ThisNode;
+use saddlebag_stores::Access;
 use saddlebag_stores::config::TablesConfig;
 use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole};
+use saddlebag_stores::postgres::PostgresStore;
 use saddlebag_stores::sqlite::SqliteStore;
 use saddlebag_stores::store::AbsorbContext;
 use saddlebag_stores::tracking::{Numbering, Tracking};
-use saddlebag_stores::{Access, Store};
+
+use crate::app::{App, Server};
+use crate::engines::{Engine, Engines, NodeStore, engine_of};
+use crate::leases::Lease;
 
 /// A clock that the test sets.
 #[derive(Debug, Clone, Default)]
@@ -64,9 +69,9 @@ impl Entropy for TestEntropy {
 /// One node: its application's connection and saddlebag's own.
 pub struct FleetNode {
     /// The application's own connection to the database.
-    pub app: Connection,
+    pub app: App,
     /// Saddlebag's.
-    pub store: SqliteStore,
+    pub store: NodeStore,
     /// Its keys.
     pub keys: NodeKeys,
     /// Who it is.
@@ -79,9 +84,11 @@ pub struct FleetNode {
     pub records_per_bundle: usize,
     /// Records of a bundle that it holds in memory together.
     pub records_at_once: usize,
-    /// Where its database lies.
+    /// Where its database lies, if that is a file.
     pub database: PathBuf,
     folder: PathBuf,
+    /// Its database, if that is a server's. Goes last: nobody is connected any more.
+    lease: Option<Lease>,
 }
 
 impl std::fmt::Debug for FleetNode {
@@ -107,6 +114,8 @@ pub struct FleetPlan<'a> {
     pub tables: &'a str,
     /// The seed of keys and ids.
     pub seed: u64,
+    /// The engines of the nodes.
+    pub engines: Engines,
 }
 
 /// A folder for a test's files, in memory where the system has such a place.
@@ -120,19 +129,31 @@ impl Fleet {
     /// Makes the nodes, sets up their databases and links them. `schema` makes the application's database of the
     /// node with that index.
     #[must_use]
-    pub fn new(plan: &FleetPlan<'_>, schema: impl Fn(usize, &mut Connection)) -> Self {
+    pub fn new(plan: &FleetPlan<'_>, schema: impl Fn(usize, &mut App)) -> Self {
         Self::in_folder(temporary_folder(), plan, schema)
     }
 
     /// Like [`Fleet::new`], with all files in a folder of the caller's choice: on a real disk, say.
     #[must_use]
-    pub fn in_folder(folder: tempfile::TempDir, plan: &FleetPlan<'_>, schema: impl Fn(usize, &mut Connection)) -> Self {
+    pub fn in_folder(folder: tempfile::TempDir, plan: &FleetPlan<'_>, schema: impl Fn(usize, &mut App)) -> Self {
+        let lend = |index| (engine_of(plan.engines, index) == Engine::Postgres).then(Lease::new);
+        Self::lent(folder, plan, lend, schema)
+    }
+
+    /// Like [`Fleet::new`], with a database of the caller's choice for each node; a file for those without.
+    #[must_use]
+    pub fn lent(
+        folder: tempfile::TempDir,
+        plan: &FleetPlan<'_>,
+        lend: impl Fn(usize) -> Option<Lease>,
+        schema: impl Fn(usize, &mut App),
+    ) -> Self {
         let mut entropy = TestEntropy(plan.seed);
         let deployment = DeploymentKey::generate(&mut entropy);
         let mut nodes: Vec<FleetNode> = Vec::new();
         for (index, name) in plan.names.iter().enumerate() {
-            let node = FleetNode::new(folder.path(), name, plan, &deployment, &mut entropy, |connection| {
-                schema(index, connection);
+            let node = FleetNode::new(folder.path(), name, lend(index), plan, &deployment, &mut entropy, |app| {
+                schema(index, app);
             });
             nodes.push(node);
         }
@@ -230,16 +251,16 @@ impl FleetNode {
     fn new(
         folder: &Path,
         name: &str,
+        lease: Option<Lease>,
         plan: &FleetPlan<'_>,
         deployment: &DeploymentKey,
         entropy: &mut TestEntropy,
-        schema: impl FnOnce(&mut Connection),
+        schema: impl FnOnce(&mut App),
     ) -> Self {
         let folder = folder.join(name);
         std::fs::create_dir_all(folder.join("outbox")).unwrap();
         let database = folder.join("app.db");
-        let mut app = Connection::open(&database).unwrap();
-        app.pragma_update(None, "foreign_keys", true).unwrap();
+        let mut app = connect(&database, lease.as_ref());
         schema(&mut app);
         let keys = NodeKeys::generate(entropy);
         let me = ThisNode {
@@ -248,13 +269,13 @@ impl FleetNode {
             deployment: deployment.id(),
             epoch: Epoch::new(1, 7),
         };
-        let store = SqliteStore::open(&database).unwrap();
+        let store = open(&database, lease.as_ref());
         let clock = TestClock::default();
         clock.0.set(1_790_000_000_000);
         let entropy = TestEntropy(entropy.next_u64());
         let (records_per_bundle, records_at_once) = (100_000, RECORDS_AT_ONCE);
         let mut node =
-            Self { app, store, keys, me, clock, entropy, records_per_bundle, records_at_once, database, folder };
+            Self { app, store, keys, me, clock, entropy, records_per_bundle, records_at_once, database, folder, lease };
         node.setup(plan.tables);
         node
     }
@@ -288,17 +309,15 @@ impl FleetNode {
 
     /// A second machine with the same folder: its own copy of the database as it is now.
     #[must_use]
-    pub fn fork(&self, name: &str) -> Self {
+    pub fn fork(&mut self, name: &str) -> Self {
         let folder = self.folder.with_file_name(name);
         std::fs::create_dir_all(folder.join("outbox")).unwrap();
         let database = folder.join("app.db");
-        let _bytes = std::fs::copy(&self.database, &database).unwrap();
+        let lease = self.copy_database(&database);
         let keys_folder = folder.join("keys");
         saddlebag_keys::files::create_private_folders(&keys_folder).unwrap();
         self.keys.save(&keys_folder).unwrap();
-        let app = Connection::open(&database).unwrap();
-        app.pragma_update(None, "foreign_keys", true).unwrap();
-        let mut store = SqliteStore::open(&database).unwrap();
+        let (app, mut store) = (connect(&database, lease.as_ref()), open(&database, lease.as_ref()));
         store.use_tracking(self.store.tracking().clone());
         Self {
             app,
@@ -311,13 +330,33 @@ impl FleetNode {
             records_at_once: self.records_at_once,
             database,
             folder,
+            lease,
         }
+    }
+
+    /// A copy of its database as it is now: a file, or a database of the server.
+    fn copy_database(&mut self, into: &Path) -> Option<Lease> {
+        let Some(lease) = &self.lease else {
+            let _bytes = std::fs::copy(&self.database, into).unwrap();
+            return None;
+        };
+        // The server copies a database to which nobody is connected.
+        let tracking = self.store.tracking().clone();
+        self.store = NodeStore::Away;
+        let away = Connection::open_in_memory().unwrap();
+        self.app = App::Sqlite(Box::new(away));
+        let copy = lease.copy();
+        self.app = connect(&self.database, self.lease.as_ref());
+        self.store = open(&self.database, self.lease.as_ref());
+        self.store.use_tracking(tracking);
+        Some(copy)
     }
 
     /// The program is started anew after it ended in the middle of something.
     pub fn start_again(&mut self) {
         let tracking = self.store.tracking().clone();
-        self.store = SqliteStore::open(&self.database).unwrap();
+        self.store = NodeStore::Away;
+        self.store = open(&self.database, self.lease.as_ref());
         self.store.use_tracking(tracking);
     }
 
@@ -336,7 +375,7 @@ impl FleetNode {
         self.store.rollback().unwrap();
         let link = links.iter().find(|link| link.peer == peer).unwrap().id;
         let mut exporter = Exporter {
-            store: &mut self.store,
+            store: &mut *self.store,
             keys: &self.keys,
             me: &self.me,
             outbox: &self.folder.join("outbox"),
@@ -348,6 +387,18 @@ impl FleetNode {
         exporter.export(link, false).unwrap()
     }
 
+    /// A further connection of the application's to its PostgreSQL.
+    ///
+    /// # Panics
+    /// When its database is another engine's.
+    #[must_use]
+    pub fn connect(&self) -> postgres::Client {
+        let lease = self.lease.as_ref().expect("a database of a server");
+        let mut client = postgres::Client::connect(lease.url(), postgres::NoTls).unwrap();
+        client.batch_execute("SET client_min_messages = warning").unwrap();
+        client
+    }
+
     /// The bytes of a new bundle for a peer, whatever was made before.
     pub fn export_anew(&mut self, peer: NodeId) -> Vec<u8> {
         std::fs::remove_dir_all(self.folder.join("outbox")).unwrap();
@@ -355,9 +406,15 @@ impl FleetNode {
         std::fs::read(&exported.bundles[0].path).unwrap()
     }
 
-    /// Lets the database grow to so many pages and no further, as a full disk does.
+    /// Lets the SQLite database grow to so many pages and no further, as a full disk does.
+    ///
+    /// # Panics
+    /// When it is another engine's.
     pub fn limit_pages(&mut self, pages: i64) {
-        self.store.limit_pages(pages);
+        match &mut self.store {
+            NodeStore::Sqlite(store) => store.limit_pages(pages),
+            _ => panic!("only a SQLite file has pages to count"),
+        }
     }
 
     /// Takes in a bundle.
@@ -383,7 +440,7 @@ impl FleetNode {
     ) -> Result<Applied, ImportError> {
         let Self { store, keys, me, records_at_once, .. } = self;
         let at_once = *records_at_once;
-        Importer { store, keys, me, clock, entropy }.import_in_turns(bundle, false, at_once)
+        Importer { store: &mut **store, keys, me, clock, entropy }.import_in_turns(bundle, false, at_once)
     }
 
     /// The version and value of every shared column: by table, uid and column.
@@ -407,11 +464,32 @@ impl FleetNode {
     /// Everything in the database but the order of saddlebag's own bookkeeping: one line for each row of each table.
     #[must_use]
     pub fn dump(&self) -> Vec<String> {
-        dump(&self.database)
+        match &self.app {
+            App::Sqlite(_) => dump(&self.database),
+            App::Postgres(server) => server.dump(),
+        }
     }
 }
 
-/// One line for each row of each table of a database.
+/// The application's connection to a node's database.
+fn connect(database: &Path, lease: Option<&Lease>) -> App {
+    if let Some(lease) = lease {
+        return App::Postgres(Box::new(Server::connect(lease.url()).unwrap()));
+    }
+    let connection = Connection::open(database).unwrap();
+    connection.pragma_update(None, "foreign_keys", true).unwrap();
+    App::Sqlite(Box::new(connection))
+}
+
+/// Saddlebag's way to a node's database.
+fn open(database: &Path, lease: Option<&Lease>) -> NodeStore {
+    match lease {
+        Some(lease) => NodeStore::Postgres(Box::new(PostgresStore::open(lease.url()).unwrap())),
+        None => NodeStore::Sqlite(Box::new(SqliteStore::open(database).unwrap())),
+    }
+}
+
+/// One line for each row of each table of a SQLite database.
 #[must_use]
 pub fn dump(database: &Path) -> Vec<String> {
     let connection = Connection::open(database).unwrap();

@@ -2,11 +2,15 @@
 //! comparisons that use neither saddlebag's code nor its tables.
 #![expect(clippy::unwrap_used, reason = "what a test needs and does not get ends the test")]
 
+pub mod app;
 pub mod asking;
 pub mod courier;
+pub mod engines;
 pub mod fleet;
 pub mod gnuhealth;
+pub mod leases;
 pub mod meaning;
+pub mod postgres;
 pub mod skip;
 pub mod synthea;
 mod synthea_sheets;

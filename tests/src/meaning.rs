@@ -1,4 +1,4 @@
-//! What any SQLite database says, for tables that are only known when the test runs.
+//! What any database says, for tables that are only known when the test runs.
 //!
 //! Every row becomes one line: its own columns, and for each reference what the target means. Integer
 //! primary keys are left out. Rows are told apart by colour refinement: a row's colour begins with its own
@@ -6,12 +6,16 @@
 //! themselves and chains are followed that far. A line shows its targets by name, where the table has one,
 //! and else by colour.
 
+mod source;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use rusqlite::{Connection, Result};
-use saddlebag_samples::compare::{multiset_differences, show};
+use saddlebag_samples::compare::multiset_differences;
+
+use self::source::Declared;
+pub use self::source::Source;
 
 /// How many references in a row are followed.
 pub const ROUNDS: usize = 16;
@@ -72,8 +76,8 @@ pub type Meaning = BTreeMap<String, Vec<String>>;
 ///
 /// # Errors
 /// When a table cannot be read.
-pub fn meaning(connection: &Connection, tables: &[Table]) -> Result<Meaning> {
-    let loaded: Vec<Loaded> = tables.iter().map(|table| load(connection, table)).collect::<Result<_>>()?;
+pub fn meaning<S: Source>(source: &S, tables: &[Table]) -> Result<Meaning, S::Error> {
+    let loaded: Vec<Loaded> = tables.iter().map(|table| load(source, table)).collect::<Result<_, _>>()?;
     let targets = targets(&loaded);
     let mut colours = colours(&loaded, &targets, None);
     for _ in 0..ROUNDS {
@@ -94,9 +98,9 @@ pub fn meaning(connection: &Connection, tables: &[Table]) -> Result<Meaning> {
 ///
 /// # Errors
 /// When a table cannot be read.
-pub fn differences(databases: &[(&str, &Connection)], tables: &[Table]) -> Result<Vec<String>> {
-    let told = databases.iter().map(|(name, connection)| Ok((*name, meaning(connection, tables)?)));
-    let told: Vec<(&str, Meaning)> = told.collect::<Result<_>>()?;
+pub fn differences<S: Source>(databases: &[(&str, &S)], tables: &[Table]) -> Result<Vec<String>, S::Error> {
+    let told = databases.iter().map(|(name, source)| Ok((*name, meaning(*source, tables)?)));
+    let told: Vec<(&str, Meaning)> = told.collect::<Result<_, S::Error>>()?;
     let mut found = Vec::new();
     for Table { table, .. } in tables {
         let lines: Vec<(&str, &[String])> = told.iter().map(|(name, all)| (*name, all[table].as_slice())).collect();
@@ -141,20 +145,32 @@ enum Target {
     Nowhere(String),
 }
 
-fn quote(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-fn load(connection: &Connection, table: &Table) -> Result<Loaded> {
+fn load<S: Source>(source: &S, table: &Table) -> Result<Loaded, S::Error> {
     let name = &table.table;
-    let (columns, integer_key) = columns(connection, name)?;
+    let declared = source.columns(name)?;
+    let (columns, integer_key) = (declared.iter().map(|column| column.name.clone()).collect(), integer_key(&declared));
+    let columns: Vec<String> = columns;
     let place = |column: &String| columns.iter().position(|known| known.eq_ignore_ascii_case(column));
-    let mut references = references(connection, name, &columns)?;
+    let mut references: Vec<Reference> = source
+        .references(name)?
+        .into_iter()
+        .map(|Declared { table, from, to }| Reference {
+            table,
+            from: from.iter().filter_map(place).collect(),
+            to,
+            by_model: false,
+        })
+        .collect();
+    // What the test names counts, where only one of the engines declares it.
+    let is_named = |column: &usize| table.undeclared.iter().any(|(name, _)| *name == columns[*column]);
+    references.retain(|reference| !reference.from.iter().any(is_named));
+    // Engines tell them in an order of their own, and two schemas may hold them in another one.
+    references.sort_by(|a, b| (&a.from, &a.table).cmp(&(&b.from, &b.table)));
     references.extend(undeclared(table, &columns));
     if table.is_fixed {
         let columns: Vec<String> = integer_key.map(|key| columns[key].clone()).into_iter().collect();
         assert_eq!(columns.len(), 1, "{name} has no integer key");
-        let rows = rows(connection, name, &columns)?;
+        let rows = source.cells(name, &columns)?;
         let (plain, naming) = (vec![0], vec![0]);
         return Ok(Loaded { name: name.clone(), rows, references: Vec::new(), plain, naming, columns });
     }
@@ -168,7 +184,7 @@ fn load(connection: &Connection, table: &Table) -> Result<Loaded> {
     assert_eq!(naming.len(), table.name.len(), "{name} has the columns {:?}", table.name);
     // An integer key in a name would compare what differs between places.
     assert!(naming.iter().all(told), "{name} is named by columns of its own, {:?}", table.name);
-    let mut rows = rows(connection, name, &columns)?;
+    let mut rows = source.cells(name, &columns)?;
     let qualified: Vec<usize> = table.qualified.iter().filter_map(place).collect();
     for row in &mut rows {
         qualified.iter().for_each(|&column| unqualify(&mut row[column]));
@@ -198,47 +214,10 @@ fn unqualify(shown: &mut String) {
     }
 }
 
-/// The table's columns, and which of them is an integer primary key.
-fn columns(connection: &Connection, table: &str) -> Result<(Vec<String>, Option<usize>)> {
-    let sql = "SELECT name, type, pk FROM pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid";
-    let mut statement = connection.prepare(sql)?;
-    let column = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    let columns: Vec<(String, String, i64)> = statement.query_map([table], column)?.collect::<Result<_>>()?;
-    let keys: Vec<usize> = (0..columns.len()).filter(|&index| columns[index].2 > 0).collect();
-    let integer =
-        keys.first().copied().filter(|&key| keys.len() == 1 && columns[key].1.eq_ignore_ascii_case("INTEGER"));
-    Ok((columns.into_iter().map(|(name, ..)| name).collect(), integer))
-}
-
-fn references(connection: &Connection, table: &str, columns: &[String]) -> Result<Vec<Reference>> {
-    let sql = "SELECT id, \"table\", \"from\", \"to\" FROM pragma_foreign_key_list(?1) ORDER BY id, seq";
-    let mut statement = connection.prepare(sql)?;
-    let mut found: BTreeMap<i64, Reference> = BTreeMap::new();
-    let mut rows = statement.query([table])?;
-    while let Some(row) = rows.next()? {
-        let (id, target, from): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let empty = Reference { table: target, from: Vec::new(), to: Vec::new(), by_model: false };
-        let reference = found.entry(id).or_insert(empty);
-        reference.from.extend(columns.iter().position(|column| column.eq_ignore_ascii_case(&from)));
-        reference.to.extend(row.get::<_, Option<String>>(3)?);
-    }
-    let mut found: Vec<Reference> = found.into_values().collect();
-    for reference in found.iter_mut().filter(|reference| reference.to.is_empty()) {
-        // Without columns, a reference is to the primary key.
-        let sql = "SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk";
-        let mut statement = connection.prepare(sql)?;
-        reference.to = statement.query_map([&reference.table], |row| row.get(0))?.collect::<Result<_>>()?;
-    }
-    // SQLite numbers them backwards from the declaration, which two schemas may hold in another order.
-    found.sort_by(|a, b| (&a.from, &a.table).cmp(&(&b.from, &b.table)));
-    Ok(found)
-}
-
-fn rows(connection: &Connection, table: &str, columns: &[String]) -> Result<Vec<Vec<String>>> {
-    let list: Vec<String> = columns.iter().map(|column| quote(column)).collect();
-    let mut statement = connection.prepare(&format!("SELECT {} FROM {}", list.join(", "), quote(table)))?;
-    let row = |row: &rusqlite::Row<'_>| (0..columns.len()).map(|index| Ok(show(row.get_ref(index)?))).collect();
-    statement.query_map([], row)?.collect()
+/// Which of a table's columns is an integer primary key.
+fn integer_key(columns: &[source::Column]) -> Option<usize> {
+    let keys: Vec<usize> = (0..columns.len()).filter(|&index| columns[index].is_key).collect();
+    keys.first().copied().filter(|&key| keys.len() == 1 && columns[key].is_integer)
 }
 
 fn targets(tables: &[Loaded]) -> Targets {
@@ -347,6 +326,8 @@ fn called(tables: &[Loaded], colours: &Colours, (index, row): Place) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
     use super::*;
 
     const SCHEMA: &str = "

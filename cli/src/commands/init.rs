@@ -7,6 +7,7 @@ use clap::Args;
 use saddlebag_couriers::Node;
 use saddlebag_couriers::database_url::DatabaseUrl;
 use saddlebag_couriers::founding::{self, Founded, Founding};
+use saddlebag_couriers::rights;
 use saddlebag_couriers::setup::{self, SetupDone};
 use saddlebag_couriers::system::{SystemClock, SystemEntropy};
 use saddlebag_formats::NodeName;
@@ -15,6 +16,7 @@ use saddlebag_samples::profiles;
 use saddlebag_stores::config::{Direction, ReferenceRule, TableConfig, TablesConfig};
 use saddlebag_stores::schema::Schema;
 use saddlebag_stores::tracking::{Numbering, Tracking};
+use saddlebag_stores::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{Global, Report};
@@ -102,12 +104,13 @@ pub fn run(global: &Global, args: &InitArgs, console: &mut Console<'_>) -> Resul
     let schema = store.schema()?;
     let tables = match &args.profile {
         Some(file) => from_profile(file)?,
-        None => propose(&Survey::take(&mut *store)?, args, console)?,
+        None => propose(&survey(&mut *store, &schema)?, args, console)?,
     };
-    drop(store);
     if !args.no_setup || !tables.config.is_empty() {
         refuse_what_does_not_fit(&tables.config, &schema, &url, args)?;
     }
+    rights::require(&mut *store, &tables.config.keys().cloned().collect::<Vec<_>>())?;
+    drop(store);
     let founding = Founding {
         name: args.name.clone(),
         database_url: url.as_written(),
@@ -120,6 +123,15 @@ pub fn run(global: &Global, args: &InitArgs, console: &mut Console<'_>) -> Resul
         return print_json(args, &founded, &tables, setup.as_ref(), console);
     }
     print_words(global, args, &tables, setup.as_ref(), console)
+}
+
+/// What the proposal is made of. Who may not read the tables is told all that is missing, not the first of it alone.
+fn survey(store: &mut dyn Store, schema: &Schema) -> Result<Survey, CommandError> {
+    let survey = Survey::take(store);
+    if let Err(StoreError::NoRight { .. }) = survey {
+        rights::require(store, &schema.tables.iter().map(|table| table.name.clone()).collect::<Vec<_>>())?;
+    }
+    Ok(survey?)
 }
 
 fn propose(survey: &Survey, args: &InitArgs, console: &mut Console<'_>) -> Result<Tables, CommandError> {

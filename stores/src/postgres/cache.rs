@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use saddlebag_formats::{Uid, Value};
+use saddlebag_formats::{Seq, Uid, Value};
 
 use crate::engine::Stored;
 use crate::ledger::Beside;
@@ -46,6 +46,10 @@ pub(super) struct Cache {
     pub(super) with_tombstones: Option<HashSet<u32>>,
     /// Tables in which something stands beside some record, once that was asked for.
     pub(super) with_beside: Option<HashSet<u32>>,
+    /// Tables with rows that stay at home, once that was asked for.
+    pub(super) with_home: Option<HashSet<u32>>,
+    /// Tables with live records after a place in the feed, once that was asked for.
+    pub(super) in_feed: Option<(Seq, HashSet<u32>)>,
 }
 
 impl Cache {
@@ -83,6 +87,9 @@ impl Cache {
         }
         if let Some(stored) = &stored {
             self.keys.insert((table, stored.uid), (!stored.home).then(|| key.clone()));
+            if let Some(tables) = self.with_home.as_mut().filter(|_| stored.home) {
+                tables.insert(table);
+            }
         }
         self.states.insert(at.clone(), stored.clone());
         self.pending_states.insert(at, PendingState { stored, may_be_there });

@@ -155,19 +155,21 @@ impl Client {
 pub(super) fn engine(action: &str, error: &postgres::Error) -> StoreError {
     let reason = words(error);
     match error.code() {
-        Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED) => {
-            StoreError::Concurrent { action: action.to_owned(), reason }
-        }
-        Some(&SqlState::LOCK_NOT_AVAILABLE) => StoreError::Busy { waited_s: super::BUSY_TIMEOUT_S },
+        Some(
+            &SqlState::T_R_SERIALIZATION_FAILURE
+            | &SqlState::T_R_DEADLOCK_DETECTED
+            | &SqlState::LOCK_NOT_AVAILABLE,
+        ) => StoreError::Concurrent { action: action.to_owned(), reason },
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => StoreError::NoRight { action: action.to_owned(), reason },
         _ => StoreError::Engine { action: action.to_owned(), reason },
     }
 }
 
-/// What the database says of an error, with what it adds.
+/// What the database says of an error, with what it adds; but not the whole row: its key is another one at each attempt.
 pub(super) fn words(error: &postgres::Error) -> String {
     let Some(told) = error.as_db_error() else { return error.to_string() };
-    match told.detail() {
+    let shows_row = [SqlState::CHECK_VIOLATION, SqlState::NOT_NULL_VIOLATION].contains(told.code());
+    match told.detail().filter(|_| !shows_row) {
         Some(detail) => format!("{} ({detail})", told.message()),
         None => told.message().to_owned(),
     }

@@ -8,6 +8,14 @@ use uuid::Uuid;
 use super::client::engine;
 use crate::error::StoreError;
 
+/// The columns of a set of rows, for `unnest`.
+macro_rules! each {
+    ($rows:expr, $field:expr) => {
+        $rows.iter().map($field).collect::<Vec<_>>()
+    };
+}
+pub(super) use each;
+
 /// A field by its position. `action` as in [`super::client::Client::query`].
 pub(super) fn field<'a, T: FromSql<'a>>(action: &str, row: &'a Row, index: usize) -> Result<T, StoreError> {
     row.try_get(index).map_err(|error| engine(action, &error))

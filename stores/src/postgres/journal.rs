@@ -153,11 +153,13 @@ pub(super) fn look_again(client: &mut Client, tracking: &Tracking) -> Result<(),
     for row in client.query(READING, &sql, &[])? {
         whole.insert(field::<i32>(READING, &row, 0)?.cast_unsigned());
     }
+    // Sessions that have compiled a function for a table as it was do so again.
+    if !whole.is_empty() {
+        renew_functions(client, tracking, &whole)?;
+    }
     let changed = partitions::changed(client, tracking)?;
     for table in &tracking.tables {
         if whole.contains(&table.number) {
-            // Sessions that have compiled a function for the table as it was do so again.
-            renew_functions(client, table)?;
             recheck(client, table)?;
         } else if changed.contains(&table.number) {
             recheck_presence(client, table)?;

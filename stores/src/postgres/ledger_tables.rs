@@ -1,26 +1,17 @@
-//! Held changes, conflicts and receipts.
+//! Held changes and receipts.
 
 use postgres::Row;
 use saddlebag_formats::members::{Outcome, Receipt};
-use saddlebag_formats::{BundleNumber, Epoch, LinkId, NodeId, TimeMs, Uid, Version, Writer};
+use saddlebag_formats::{BundleNumber, LinkId, TimeMs, Uid};
 use uuid::Uuid;
 
 use super::client::Client;
-use super::fields::{field, link_id, uid, unsigned};
-use super::writers::Writers;
-use crate::engine::damaged;
+use super::fields::{each, field, link_id, uid, unsigned};
 use crate::error::StoreError;
-use crate::ledger::{Conflict, ConflictKind, ConflictSide, Dropped, Held, HeldKind, LinkCounts, StoredReceipt};
+use crate::ledger::{Dropped, Held, HeldKind, LinkCounts, StoredReceipt};
 
 const READING: &str = "reading saddlebag's records";
 const WRITING: &str = "writing saddlebag's records";
-
-/// The columns of a set of rows, for `unnest`.
-macro_rules! each {
-    ($rows:expr, $field:expr) => {
-        $rows.iter().map($field).collect::<Vec<_>>()
-    };
-}
 
 /// Words for people as PostgreSQL can keep them: what they quote of a value may hold a NUL, which its text may not.
 fn words(text: &str) -> String {
@@ -98,9 +89,14 @@ pub(super) fn save_held(client: &mut Client, held: &[Held]) -> Result<(), StoreE
         .map(drop)
 }
 
-pub(super) fn drop_held(client: &mut Client, link: LinkId, table: &str, uid: Uid) -> Result<(), StoreError> {
-    let sql = "DELETE FROM saddlebag.held WHERE link = $1 AND table_name = $2 AND uid = $3";
-    client.execute(WRITING, sql, &[&link_number(link), &table, &uuid(uid)]).map(drop)
+pub(super) fn drop_held(client: &mut Client, link: LinkId, records: &[(String, Uid)]) -> Result<(), StoreError> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let sql = "DELETE FROM saddlebag.held h USING unnest($2::text[], $3::uuid[]) AS u (table_name, uid) \
+               WHERE h.link = $1 AND h.table_name = u.table_name AND h.uid = u.uid";
+    let (tables, uids) = (each!(records, |(table, _)| table.as_str()), each!(records, |(_, uid)| uuid(*uid)));
+    client.execute(WRITING, sql, &[&link_number(link), &tables, &uids]).map(drop)
 }
 
 pub(super) fn add_dropped(client: &mut Client, dropped: &Dropped) -> Result<(), StoreError> {
@@ -128,91 +124,6 @@ fn dropped_row(row: &Row) -> Result<Dropped, StoreError> {
         change: field(READING, row, 5)?,
         at: TimeMs(field(READING, row, 6)?),
     })
-}
-
-fn kind_name(kind: ConflictKind) -> &'static str {
-    match kind {
-        ConflictKind::Values => "values",
-        ConflictKind::Deletion => "deletion",
-    }
-}
-
-pub(super) fn add_conflict(
-    client: &mut Client,
-    writers: &mut Writers,
-    conflict: &Conflict,
-) -> Result<bool, StoreError> {
-    let winner = writers.number(client, conflict.winner.version.writer)?.cast_signed();
-    let loser = writers.number(client, conflict.loser.version.writer)?.cast_signed();
-    // The same two versions meet again when a held change is tried again.
-    let sql = "INSERT INTO saddlebag.conflict (id, link, table_name, uid, column_name, kind, winner_value, \
-               winner_time, winner_writer, loser_value, loser_time, loser_writer, found) \
-               SELECT (SELECT COALESCE(max(id), 0) + 1 FROM saddlebag.conflict), \
-               $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 WHERE NOT EXISTS (\
-               SELECT 1 FROM saddlebag.conflict WHERE uid = $3 AND table_name = $2 \
-               AND column_name IS NOT DISTINCT FROM $4 AND kind = $5 \
-               AND winner_time = $7 AND winner_writer = $8 AND loser_time = $10 AND loser_writer = $11)";
-    let added = client.execute(
-        WRITING,
-        sql,
-        &[
-            &link_number(conflict.link),
-            &conflict.table,
-            &uuid(conflict.uid),
-            &conflict.column,
-            &kind_name(conflict.kind),
-            &conflict.winner.value,
-            &conflict.winner.version.time.0,
-            &winner,
-            &conflict.loser.value,
-            &conflict.loser.version.time.0,
-            &loser,
-            &conflict.found.0,
-        ],
-    )?;
-    Ok(added > 0)
-}
-
-type ConflictRow = (u64, Conflict, u32, u32);
-
-fn conflict_row(row: &Row) -> Result<ConflictRow, StoreError> {
-    let kind: &str = field(READING, row, 4)?;
-    // The writers are named by number: their versions are completed by the caller.
-    let side = |start: usize| -> Result<(ConflictSide, u32), StoreError> {
-        let writer = Writer { node: NodeId([0; 16]), epoch: Epoch(0) };
-        let version = Version { time: TimeMs(field(READING, row, start + 1)?), writer };
-        let number: i32 = field(READING, row, start + 2)?;
-        Ok((ConflictSide { value: field(READING, row, start)?, version }, number.cast_unsigned()))
-    };
-    let ((winner, winner_writer), (loser, loser_writer)) = (side(5)?, side(8)?);
-    let conflict = Conflict {
-        link: link_id(READING, row, 0)?,
-        table: field(READING, row, 1)?,
-        uid: uid(READING, row, 2)?,
-        column: field(READING, row, 3)?,
-        kind: if kind == "values" { ConflictKind::Values } else { ConflictKind::Deletion },
-        winner,
-        loser,
-        found: TimeMs(field(READING, row, 11)?),
-    };
-    Ok((unsigned(READING, row, 12)?, conflict, winner_writer, loser_writer))
-}
-
-pub(super) fn conflicts(client: &mut Client, writers: &mut Writers) -> Result<Vec<(u64, Conflict)>, StoreError> {
-    let known = writers.lookup(client)?;
-    let sql = "SELECT link, table_name, uid, column_name, kind, winner_value, winner_time, winner_writer, \
-               loser_value, loser_time, loser_writer, found, id FROM saddlebag.conflict ORDER BY id";
-    let writer = |number: u32| {
-        known.get(&number).copied().ok_or_else(|| damaged("a conflict", format!("there is no writer {number}")))
-    };
-    let mut conflicts = Vec::new();
-    for row in client.query(READING, sql, &[])? {
-        let (number, mut conflict, winner, loser) = conflict_row(&row)?;
-        conflict.winner.version.writer = writer(winner)?;
-        conflict.loser.version.writer = writer(loser)?;
-        conflicts.push((number, conflict));
-    }
-    Ok(conflicts)
 }
 
 pub(super) fn counts(client: &mut Client, link: LinkId) -> Result<LinkCounts, StoreError> {
@@ -251,7 +162,7 @@ fn key_column(receipt: &Receipt) -> &str {
 }
 
 /// Of several about one record and column over one link the last counts.
-pub(super) fn add_receipt(client: &mut Client, stored: &[StoredReceipt]) -> Result<(), StoreError> {
+pub(super) fn add_receipts(client: &mut Client, stored: &[StoredReceipt]) -> Result<(), StoreError> {
     // A receipt that says what was said before stays where it is: it may be on its way already.
     let sql = "INSERT INTO saddlebag.receipt AS r (link, table_name, uid, column_name, outcome, reason) \
                SELECT DISTINCT ON (link, table_name, uid, column_name) \
@@ -266,7 +177,7 @@ pub(super) fn add_receipt(client: &mut Client, stored: &[StoredReceipt]) -> Resu
 }
 
 /// Of several about one record and column over one link the last counts.
-pub(super) fn save_received_receipt(
+pub(super) fn save_received_receipts(
     client: &mut Client,
     stored: &[StoredReceipt],
     at: TimeMs,

@@ -18,6 +18,9 @@ use crate::tracking::{TrackedTable, named_key};
 
 const ACTION: &str = "looking for referring rows";
 
+/// Which of the given rows it is, beside their own columns: no column of an application's has this name.
+const PLACE: &str = "\"saddlebag: which\"";
+
 /// Columns somewhere that refer to a tracked table, by its key or by others.
 #[derive(Debug, Clone)]
 pub(super) struct ReferringColumn {
@@ -90,7 +93,7 @@ pub(super) fn referrers(
     let selects: Vec<String> =
         referring.iter().enumerate().map(|(at, column)| select(store, table, column, at)).collect();
     let sql = format!(
-        "WITH p AS (SELECT u.at, p.* FROM {given} JOIN {} p ON {}) {}",
+        "WITH p AS (SELECT u.at AS {PLACE}, p.* FROM {given} JOIN {} p ON {}) {}",
         table_name(&table.name),
         keys::rows_given(table, "p.", "u."),
         selects.join(" UNION ALL ")
@@ -120,11 +123,11 @@ fn select(store: &PostgresStore, target: &TrackedTable, referring: &ReferringCol
     };
     match referring.number.and_then(|number| store.tracking.by_number(number)) {
         Some(tracked) => format!(
-            "SELECT p.at, {at}, s.uid FROM p JOIN {name} t ON {on} LEFT JOIN {} s ON {}",
+            "SELECT p.{PLACE}, {at}, s.uid FROM p JOIN {name} t ON {on} LEFT JOIN {} s ON {}",
             states(tracked.number),
             key_join(tracked, "s.", "t.")
         ),
-        None => format!("SELECT p.at, {at}, NULL::uuid FROM p JOIN {name} t ON {on}"),
+        None => format!("SELECT p.{PLACE}, {at}, NULL::uuid FROM p JOIN {name} t ON {on}"),
     }
 }
 

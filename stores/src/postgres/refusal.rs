@@ -1,11 +1,13 @@
 //! Refusals of single rows within sets: found by halves, each half in a savepoint.
 
-use postgres::error::SqlState;
-
 use super::PostgresStore;
 use super::client::{engine, words};
 use crate::error::StoreError;
 use crate::record::{Key, Refusal};
+
+/// Why a row is refused that the application is writing.
+const IN_USE: &str = "in use: the application has locked the row or has just written it, or one that it needs";
+const NO_MORE_WAITING: &str = "SET LOCAL lock_timeout = 10";
 
 /// What became of a row.
 pub(super) type Outcome = Result<Key, Refusal>;
@@ -21,6 +23,9 @@ pub(super) enum Attempt {
     Done,
     /// Not all of them, with the reason: nothing of it may stand.
     Refused(String),
+    /// The application has locked one of them, or has written it since our snapshot, or what one of them needs: nothing
+    /// of it may stand.
+    InUse,
 }
 
 /// What a statement's outcome means, when it should have touched `expected` rows.
@@ -32,12 +37,20 @@ pub(super) fn attempt(
     match outcome {
         Ok(rows) if usize::try_from(rows) == Ok(expected) => Ok(Attempt::Done),
         Ok(_) => Ok(Attempt::Refused("a trigger of the database left the row as it was".to_owned())),
-        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-            Ok(Attempt::Refused("in use: the application has locked the row".to_owned()))
-        }
-        Err(error) if is_refusal(&error) => Ok(Attempt::Refused(words(&error))),
+        Err(error) if matches!(engine(action, &error), StoreError::Concurrent { .. }) => Ok(Attempt::InUse),
+        Err(error) if is_refusal(&error) => Ok(Attempt::Refused(match copied_column(&error) {
+            Some(column) => format!("column `{column}`: {}", words(&error)),
+            None => words(&error),
+        })),
         Err(error) => Err(engine(action, &error)),
     }
+}
+
+/// The column whose value a `COPY` could not read: it stands in what the error says of where it happened.
+fn copied_column(error: &postgres::Error) -> Option<&str> {
+    let line = error.as_db_error()?.where_()?.lines().find(|line| line.starts_with("COPY "))?;
+    let (_, column) = line.split_once(", column ")?;
+    Some(column.split_once(": ").map_or(column, |(name, _)| name))
 }
 
 /// Whether the database refuses the values of a row, as against failing: data and integrity errors, limits, and whatever
@@ -45,7 +58,9 @@ pub(super) fn attempt(
 fn is_refusal(error: &postgres::Error) -> bool {
     let Some(code) = error.code() else { return false };
     let class = code.code().get(..2).unwrap_or_default();
-    matches!(class, "21" | "22" | "23" | "27" | "2F" | "38" | "39" | "44" | "54" | "P0") || code.code() == "0A000"
+    matches!(class, "21" | "22" | "23" | "27" | "2F" | "38" | "39" | "44" | "54" | "P0")
+        // What it does not do at all, and what it alone may write (GENERATED ALWAYS).
+        || matches!(code.code(), "0A000" | "428C9")
 }
 
 /// Tries all of `items` together, then halves of them, down to the single ones that are refused; `done` is told of those
@@ -63,22 +78,28 @@ pub(super) fn in_halves<T: Clone>(
             continue;
         }
         store.client.batch("marking a savepoint", "SAVEPOINT saddlebag_rows")?;
-        match try_all(store, &some)? {
+        let (reason, then) = match try_all(store, &some)? {
             Attempt::Done => {
                 store.client.batch("giving up a savepoint", "RELEASE SAVEPOINT saddlebag_rows")?;
                 done(store, &some)?;
+                continue;
             }
-            Attempt::Refused(reason) => {
-                let back = "ROLLBACK TO SAVEPOINT saddlebag_rows; RELEASE SAVEPOINT saddlebag_rows";
-                store.client.batch("undoing rows", back)?;
-                if some.len() == 1 {
-                    refused.extend(some.pop().map(|item| (item, Refusal { reason })));
-                } else {
-                    let second = some.split_off(some.len() / 2);
-                    left.push(second);
-                    left.push(some);
-                }
+            Attempt::Refused(reason) => (reason, ""),
+            Attempt::InUse if store.gives_way => {
+                let reason = IN_USE.to_owned();
+                return Err(StoreError::Concurrent { action: "writing rows".to_owned(), reason });
             }
+            // Each of many rows that are locked is not waited for as long as the first.
+            Attempt::InUse => (IN_USE.to_owned(), NO_MORE_WAITING),
+        };
+        let back = format!("ROLLBACK TO SAVEPOINT saddlebag_rows; RELEASE SAVEPOINT saddlebag_rows; {then}");
+        store.client.batch("undoing rows", &back)?;
+        if some.len() == 1 {
+            refused.extend(some.pop().map(|item| (item, Refusal { reason })));
+        } else {
+            let second = some.split_off(some.len() / 2);
+            left.push(second);
+            left.push(some);
         }
     }
     Ok(refused)

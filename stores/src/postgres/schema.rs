@@ -1,5 +1,7 @@
 //! Reads the application's schema, in a few questions about all of it.
 
+mod default;
+
 use std::collections::{HashMap, HashSet};
 
 use super::client::Client;
@@ -119,7 +121,8 @@ impl Tables {
             if field(ACTION, &row, 6)? && default.as_ref().is_some_and(|default| default.contains("nextval(")) {
                 reading.counted.insert(name.clone());
             }
-            let (declared_type, not_null) = (field(ACTION, &row, 3)?, field(ACTION, &row, 4)?);
+            let (declared_type, not_null): (String, bool) = (field(ACTION, &row, 3)?, field(ACTION, &row, 4)?);
+            let default = default.and_then(|default| default::plain(&default, &declared_type));
             reading.table.columns.push(Column { name, declared_type, not_null, default });
         }
         Ok(())

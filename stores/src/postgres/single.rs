@@ -84,10 +84,6 @@ impl Engine for PostgresStore {
         Ok(())
     }
 
-    fn save_hash(&mut self, table: &TrackedTable, key: &Key, hash: u64) -> Result<(), StoreError> {
-        states::save_hash(self, table, key, hash)
-    }
-
     fn any_at_home(&mut self) -> Result<bool, StoreError> {
         Ok(!states::tables_with_home(self)?.is_empty())
     }

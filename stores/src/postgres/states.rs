@@ -1,6 +1,6 @@
 //! Row states and tombstones: read and written in sets.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use postgres::Row;
 use saddlebag_formats::row_state_bytes::{decode_row_state, decode_values, encode_row_state, encode_values};
@@ -8,7 +8,7 @@ use saddlebag_formats::{ColumnState, RowState, Seq, Uid};
 use uuid::Uuid;
 
 use super::cache::Buried;
-use super::fields::{field, uid, unsigned};
+use super::fields::{field, uid};
 use super::sql::{key_columns, states};
 use super::{PostgresStore, keys};
 use crate::engine::{Stored, damaged};
@@ -219,6 +219,9 @@ pub(super) fn merged(store: &mut PostgresStore) -> Result<HashMap<(u32, Uid), Ui
 /// Writes what is still to be written of row states and tombstones.
 pub(super) fn flush(store: &mut PostgresStore) -> Result<(), StoreError> {
     let states = std::mem::take(&mut store.cache.pending_states);
+    if !states.is_empty() {
+        store.cache.in_feed = None;
+    }
     let mut by_table: BTreeMap<u32, Vec<(Key, super::cache::PendingState)>> = BTreeMap::new();
     for ((table, key), pending) in states {
         by_table.entry(table).or_default().push((key, pending));
@@ -334,6 +337,9 @@ struct Tombstones {
 
 /// The rows of a table that stay at home, by key, with the uid of their states.
 pub(super) fn at_home(store: &mut PostgresStore, table: &TrackedTable) -> Result<Vec<(Key, Uid)>, StoreError> {
+    if !tables_with_home(store)?.contains(&table.number) {
+        return Ok(Vec::new());
+    }
     store.flush()?;
     let sql = format!(
         "SELECT {key}, s.uid FROM {states} s WHERE s.home ORDER BY {by}",
@@ -346,47 +352,23 @@ pub(super) fn at_home(store: &mut PostgresStore, table: &TrackedTable) -> Result
     rows.iter().map(|row| Ok((keys::read(table, row, 0)?, uid(READING, row, parts)?))).collect()
 }
 
-/// The tables with rows that stay at home, by number.
-pub(super) fn tables_with_home(store: &mut PostgresStore) -> Result<Vec<u32>, StoreError> {
+/// The tables with rows that stay at home, by number: all of them, and perhaps some whose rows do so no more. All tables
+/// are asked together, once a transaction.
+pub(super) fn tables_with_home(store: &mut PostgresStore) -> Result<HashSet<u32>, StoreError> {
+    if let Some(known) = store.cache.with_home.as_ref().filter(|_| store.access.is_some()) {
+        return Ok(known.clone());
+    }
     store.flush()?;
-    let some: Vec<_> = store
-        .tracking
-        .tables
-        .iter()
-        .map(|table| {
-            format!(
-                "SELECT {0}::bigint WHERE EXISTS (SELECT 1 FROM {1} WHERE home)",
-                table.number,
-                states(table.number)
-            )
-        })
-        .collect();
+    let of = |table: &TrackedTable| {
+        let (number, states) = (table.number, states(table.number));
+        format!("SELECT {number} WHERE EXISTS (SELECT FROM {states} WHERE home)")
+    };
+    let some: Vec<_> = store.tracking.tables.iter().map(of).collect();
     if some.is_empty() {
-        return Ok(Vec::new());
+        return Ok(HashSet::new());
     }
     let rows = store.client.query(READING, &some.join(" UNION ALL "), &[])?;
-    rows.iter().map(|row| Ok(u32::try_from(unsigned(READING, row, 0)?).unwrap_or(0))).collect()
-}
-
-/// Writes the hash of a row state, and nothing else of it.
-pub(super) fn save_hash(
-    store: &mut PostgresStore,
-    table: &TrackedTable,
-    key: &Key,
-    hash: u64,
-) -> Result<(), StoreError> {
-    store.flush()?;
-    let (arrays, names) = keys::unnest(table, 2);
-    let sql = format!(
-        "UPDATE {} s SET hash = $1 FROM unnest({arrays}) AS u({names}) WHERE {}",
-        states(table.number),
-        keys::states_given(table, "s.", "u.")
-    );
-    let parts = keys::parts(table, &[key]);
-    let hash = hash.cast_signed();
-    let mut parameters: super::client::Given<'_> = vec![&hash];
-    parameters.extend(parts.iter().map(keys::Parts::parameter));
-    store.client.execute(WRITING, &sql, &parameters)?;
-    store.cache.states.remove(&(table.number, key.clone()));
-    Ok(())
+    let numbers: Result<HashSet<u32>, StoreError> =
+        rows.iter().map(|row| Ok(field::<i32>(READING, row, 0)?.cast_unsigned())).collect();
+    Ok(store.cache.with_home.insert(numbers?).clone())
 }

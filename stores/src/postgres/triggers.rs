@@ -10,7 +10,7 @@ use super::client::Client;
 use super::journal;
 use super::sql::{literal, quote};
 use crate::error::StoreError;
-use crate::tracking::{TrackedTable, Tracking};
+use crate::tracking::Tracking;
 
 mod functions;
 pub(super) mod partitions;
@@ -165,17 +165,30 @@ fn make_functions(client: &mut Client, wanted: &[Function]) -> Result<BTreeSet<u
     Ok(differ.iter().map(|function| function.number).collect())
 }
 
-/// Makes the functions of a table anew, so that sessions of the application which have compiled them for the table as it
+/// Makes the functions of some tables anew, so that sessions of the application which have compiled them for a table as it
 /// was do so again.
-pub(super) fn renew_functions(client: &mut Client, table: &TrackedTable) -> Result<(), StoreError> {
-    let sql: Vec<String> = functions::all(table).iter().map(Function::create).collect();
-    client.batch(MAKING, &sql.join("\n"))
+pub(super) fn renew_functions(
+    client: &mut Client,
+    tracking: &Tracking,
+    numbers: &BTreeSet<u32>,
+) -> Result<(), StoreError> {
+    let functions = functions_of(tracking, &places::read(client, tracking)?);
+    let these = functions.iter().filter(|function| numbers.contains(&function.number));
+    let sql: Vec<String> = these.map(Function::create).collect();
+    if sql.is_empty() { Ok(()) } else { client.batch(MAKING, &sql.join("\n")) }
+}
+
+/// The functions of all triggers.
+fn functions_of(tracking: &Tracking, places: &[Place]) -> Vec<Function> {
+    let partitioned: BTreeSet<u32> =
+        places.iter().filter(|place| place.of_partitions).map(|place| place.number).collect();
+    tracking.tables.iter().flat_map(|table| functions::all(table, partitioned.contains(&table.number))).collect()
 }
 
 /// Makes the triggers that are missing or differ, within the caller's transaction; gives the numbers of tables whose
 /// functions were missing or others.
 pub(super) fn make_triggers(client: &mut Client, tracking: &Tracking) -> Result<BTreeSet<u32>, StoreError> {
-    let wanted: Vec<Function> = tracking.tables.iter().flat_map(functions::all).collect();
+    let wanted = functions_of(tracking, &places::read(client, tracking)?);
     let made = make_functions(client, &wanted)?;
     let before = wait_at_most(client, LOCK_TIMEOUT)?;
     drop_strays(client, tracking)?;
@@ -230,15 +243,10 @@ pub(super) fn restore_triggers(client: &mut Client, tracking: &Tracking) -> Resu
 /// The triggers that are not there, not always on, or not as they should be, by name.
 pub(super) fn missing_triggers(client: &mut Client, tracking: &Tracking) -> Result<Vec<String>, StoreError> {
     let places = places::read(client, tracking)?;
-    let wanted: Vec<Function> = tracking.tables.iter().flat_map(functions::all).collect();
+    let wanted = functions_of(tracking, &places);
     let mut missing: BTreeSet<String> =
         repairs(&places).iter().map(|repair| repair.event.trigger(repair.number)).collect();
-    let used: BTreeSet<String> = places
-        .iter()
-        .flat_map(|place| self::wanted(place).into_iter().map(|event| event.trigger(place.number)))
-        .collect();
-    let differing = functions::differing(client, &wanted)?;
-    missing.extend(differing.iter().map(|function| function.trigger()).filter(|trigger| used.contains(trigger)));
+    missing.extend(functions::differing(client, &wanted)?.iter().map(|function| function.trigger()));
     // A table that is not there has none.
     for table in tracking.tables.iter().filter(|table| !places.iter().any(|place| place.number == table.number)) {
         missing.extend(Event::ROWS.iter().map(|event| event.trigger(table.number)));

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use saddlebag_formats::{Uid, Value};
 
-use super::client::Given;
+use super::client::{Given, words};
+use super::fields::field;
 use super::refusal::{self, Outcome};
 use super::sql::{quote, table_name};
 use super::values::{Kind, cast_type};
@@ -132,10 +133,42 @@ fn update(
             let written: Vec<Ready> = some.iter().map(|row| moved(table, &rows[row.at], row)).collect();
             note_written(store, table, rows, &written, outcomes, false)
         })?;
-    for (row, reason) in refused {
-        outcomes[row.at] = Some(Err(reason));
+    for (row, refusal) in refused {
+        let reason = match blamed(store, table, &row, &refusal.reason)? {
+            Some(column) => format!("column `{column}`: {}", refusal.reason),
+            None => refusal.reason,
+        };
+        outcomes[row.at] = Some(Err(Refusal { reason }));
     }
     Ok(())
+}
+
+/// The column whose value an `UPDATE` could not write, which the database does not say: each value is tried alone.
+fn blamed(
+    store: &mut PostgresStore,
+    table: &TrackedTable,
+    row: &Ready,
+    reason: &str,
+) -> Result<Option<String>, StoreError> {
+    let action = "looking for a value that was refused";
+    for (index, text) in &row.values {
+        let column = &table.columns[*index];
+        if text.is_none() || !Kind::of(&column.declared_type).is_read_by_the_database() {
+            continue;
+        }
+        let sql = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute \
+                   WHERE attrelid = $1::text::regclass AND attname = $2";
+        let found = store.client.query_one(action, sql, &[&table_name(&table.name), &column.name])?;
+        let of: String = field(action, &found, 0)?;
+        store.client.batch(action, "SAVEPOINT saddlebag_value")?;
+        let sql = format!("SELECT $1::text::{}::{of} IS NULL", cast_type(&column.declared_type));
+        let tried = store.client.try_query(action, &sql, &[text])?;
+        store.client.batch(action, "ROLLBACK TO SAVEPOINT saddlebag_value; RELEASE SAVEPOINT saddlebag_value")?;
+        if tried.is_err_and(|error| words(&error) == reason) {
+            return Ok(Some(column.name.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// A row that was updated, under its key after that.
@@ -165,7 +198,9 @@ fn update_all(store: &mut PostgresStore, table: &TrackedTable, some: &[Ready]) -
     let mut next = parts.len() + 1;
     for (at, index) in columns.iter().enumerate() {
         let column = &table.columns[*index];
-        let (name, of) = (quote(&column.name), cast_type(&column.declared_type));
+        // Money is assigned from a number; in a CASE it must be money already.
+        let to_money = if Kind::of(&column.declared_type) == Kind::Money { "::money" } else { "" };
+        let (name, of) = (quote(&column.name), format!("{}{to_money}", cast_type(&column.declared_type)));
         from.push(format!("${next}::text[]"));
         aliases.push(format!("v{at}"));
         next += 1;

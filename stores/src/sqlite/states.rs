@@ -133,22 +133,6 @@ fn write(store: &mut SqliteStore, sql: &str, key: &Key, stored: &Stored) -> Resu
     statement.execute(parameters.as_slice()).map_err(failed)
 }
 
-/// Writes the hash of a row state, and nothing else of it.
-pub(super) fn save_hash(store: &SqliteStore, table: &TrackedTable, key: &Key, hash: u64) -> Result<(), StoreError> {
-    let failed = |error| engine("writing a row state", &error);
-    let sql = store.texts.of(table, "change hash", || {
-        let condition = state_key_equals(table);
-        format!("UPDATE {} SET hash = ?{} WHERE {condition}", states(table.number), table.key.len() + 1)
-    });
-    let hash = hash.cast_signed();
-    let keys: Vec<_> = key.0.iter().map(Parameter).collect();
-    let mut parameters: Vec<&dyn ToSql> = keys.iter().map(|part| part as &dyn ToSql).collect();
-    parameters.push(&hash);
-    let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
-    statement.execute(parameters.as_slice()).map_err(failed)?;
-    Ok(())
-}
-
 /// The record that was deleted last under a key.
 pub(super) fn deleted_at(store: &SqliteStore, table: u32, key: &Key) -> Result<Option<Uid>, StoreError> {
     let failed = |error| engine("looking up a deleted record", &error);

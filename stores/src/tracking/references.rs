@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::TrackingError;
-use crate::config::{ReferenceRule, TableConfig};
+use crate::config::{Direction, Identity, ReferenceRule, TableConfig};
 use crate::schema::{ForeignKey, Schema, Table};
 
 /// Which columns are references, and to which table number.
@@ -29,9 +29,22 @@ pub(super) fn resolve_references(
         }
     }
     for (column, target) in declared_references(table, schema, &wanted.exclude) {
-        refer(&column, &target)?;
+        // Of a row that never travels, only what it is known by has to mean the same elsewhere.
+        let is_needed = wanted.direction != Direction::Match || names(&wanted.identity, &column);
+        if is_needed || numbers.contains_key(&target) {
+            refer(&column, &target)?;
+        }
     }
     Ok(references)
+}
+
+/// Whether a column is part of what the configuration says that a row is known by.
+fn names(identity: &Identity, column: &String) -> bool {
+    match identity {
+        Identity::Natural(columns) => columns.contains(column),
+        Identity::Uuid(name) => name == column,
+        Identity::Assigned | Identity::Copied | Identity::Named(_) => false,
+    }
 }
 
 /// What the columns of a table refer to because of the foreign keys that it declares: column and table. A foreign key

@@ -316,6 +316,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_row_refers_to_that_never_travels_does_not_matter() {
+        let schema = schema(vec![table("a", &["code", "b_id"], &[("b_id", "b")]), table("b", &[], &[])]);
+        let b_id = |text: &str| {
+            let tracking = Tracking::resolve(&config(text), &schema, &Numbering::default()).unwrap();
+            let a = tracking.by_name("a").unwrap();
+            a.columns[a.column_index("b_id").unwrap()].reference
+        };
+        assert_eq!(b_id("[a]\nidentity='natural(code)'\ndirection='match'"), None);
+        assert_eq!(b_id("[a]\nidentity='copied'\ndirection='match'"), None);
+        let both = "[a]\nidentity='copied'\ndirection='match'\n[b]\nidentity='assigned'";
+        assert_eq!(b_id(both), Some(2));
+    }
+
+    #[test]
     fn what_does_not_fit_is_named() {
         let schema = schema(vec![
             table("a", &["b_id"], &[("b_id", "b")]),
@@ -326,6 +340,10 @@ mod tests {
         assert!(matches!(error("[c]\nidentity='assigned'"), TrackingError::NoTable { .. }));
         assert!(matches!(error("[heap]\nidentity='assigned'"), TrackingError::NoKey { .. }));
         assert!(matches!(error("[a]\nidentity='assigned'"), TrackingError::UntrackedTarget { .. }));
+        assert!(matches!(
+            error("[a]\nidentity='natural(b_id)'\ndirection='match'"),
+            TrackingError::UntrackedTarget { .. }
+        ));
         assert!(matches!(error("[a]\nidentity='uuid(nn)'\nexclude=['b_id']"), TrackingError::NoColumn { .. }));
         assert!(matches!(error("[a]\nidentity='natural(id)'\nexclude=['b_id']"), TrackingError::LocalIdentity { .. }));
         let circle = "[a]\nidentity='natural(b_id)'\n[b]\nidentity='natural(a_id)'";

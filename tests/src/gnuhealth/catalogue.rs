@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, Result};
+use crate::app::{App, AppError, Sql};
 
 /// What a column holds that refers to a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,20 +26,21 @@ impl Catalogue {
     ///
     /// # Errors
     /// When the database is none of GNU Health's.
-    pub fn read(connection: &Connection) -> Result<Self> {
+    pub fn read(app: &App) -> Result<Self, AppError> {
         let sql = "SELECT model.model, field.name, field.ttype, field.relation
             FROM ir_model_field AS field JOIN ir_model AS model ON model.id = field.model
             WHERE field.ttype IN ('many2one', 'one2one', 'reference')";
         let mut columns: BTreeMap<String, BTreeMap<String, Refers>> = BTreeMap::new();
-        let known = known_columns(connection)?;
-        let mut statement = connection.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let (table, column) = (table_of(&row.get::<_, String>(0)?), row.get::<_, String>(1)?);
-            let refers = if row.get::<_, String>(2)? == "reference" {
-                Refers::ByModel
-            } else {
-                Refers::To(table_of(&row.get::<_, String>(3)?))
+        let known = known_columns(app)?;
+        for row in app.rows(sql, &[])? {
+            let [Sql::Text(model), Sql::Text(column), Sql::Text(kind), relation] = row.as_slice() else {
+                panic!("a field is {row:?}")
+            };
+            let (table, column) = (table_of(model), column.clone());
+            let refers = match relation {
+                _ if kind == "reference" => Refers::ByModel,
+                Sql::Text(relation) => Refers::To(table_of(relation)),
+                other => panic!("{table}.{column} refers to {other:?}"),
             };
             // A field without a column is computed.
             if known.contains(&(table.clone(), column.clone())) {
@@ -73,7 +74,12 @@ pub(super) fn table_of(model: &str) -> String {
     model.replace('.', "_")
 }
 
-fn known_columns(connection: &Connection) -> Result<BTreeSet<(String, String)>> {
-    let sql = "SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table'";
-    connection.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+fn known_columns(app: &App) -> Result<BTreeSet<(String, String)>, AppError> {
+    let sql = app.either(
+        "SELECT t.name, c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table'",
+        "SELECT table_name::text, column_name::text FROM information_schema.columns WHERE table_schema = 'public'",
+    );
+    let name = |value: Sql| crate::app::text(value).unwrap_or_default();
+    let rows = app.rows(sql, &[])?.into_iter();
+    Ok(rows.filter_map(|row| <[Sql; 2]>::try_from(row).ok().map(|[table, column]| (name(table), name(column)))).collect())
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Result};
-use saddlebag_samples::compare::show;
+use crate::app::{App, AppError};
+use crate::meaning::Source as _;
 
 /// A table, a key here and a column.
 pub type Cell = (String, i64, String);
@@ -15,17 +15,18 @@ pub type Cells = BTreeMap<Cell, String>;
 ///
 /// # Errors
 /// When a table cannot be read.
-pub fn cells(connection: &Connection, tables: &[(String, Vec<String>)]) -> Result<Cells> {
+///
+/// # Panics
+/// When a table has no integer key `id`.
+pub fn cells(app: &App, tables: &[(String, Vec<String>)]) -> Result<Cells, AppError> {
     let mut cells = Cells::new();
     for (table, without) in tables {
-        let mut statement = connection.prepare(&format!("SELECT * FROM \"{table}\""))?;
-        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+        let columns: Vec<String> = app.columns(table)?.into_iter().map(|column| column.name).collect();
         let key = columns.iter().position(|column| column == "id").unwrap();
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let id: i64 = row.get(key)?;
-            for (index, column) in columns.iter().enumerate().filter(|(_, column)| !without.contains(column)) {
-                cells.insert((table.clone(), id, column.clone()), show(row.get_ref(index)?));
+        for row in app.cells(table, &columns)? {
+            let id: i64 = row[key].parse().unwrap();
+            for (column, value) in columns.iter().zip(row).filter(|(column, _)| !without.contains(column)) {
+                cells.insert((table.clone(), id, column.clone()), value);
             }
         }
     }

@@ -1,9 +1,8 @@
 //! Whether databases say the same, by SQL of the comparison's own: keys are followed to what they mean, by the
 //! application's catalogue.
 
-use rusqlite::{Connection, Result};
-
 use super::catalogue::{Catalogue, Refers};
+use crate::app::{App, AppError};
 use crate::meaning::{self, Table};
 
 /// A table that the places share, the columns that are each place's own, and those whose numbers each place counts.
@@ -64,7 +63,7 @@ pub fn tables() -> Vec<(String, Vec<String>)> {
 ///
 /// # Errors
 /// When a table cannot be read.
-pub fn differences(databases: &[(&str, &Connection)]) -> Result<Vec<String>> {
+pub fn differences(databases: &[(&str, &App)]) -> Result<Vec<String>, AppError> {
     let catalogue = Catalogue::read(databases[0].1)?;
     meaning::differences(databases, &all(&catalogue))
 }
@@ -105,45 +104,54 @@ fn strings(names: &[&str]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
-
-    use super::super::{Recording, Replay, packed, unpack};
+    use super::super::{Alone, Beginning, Recording, Replay};
     use super::*;
-    use crate::fleet::temporary_folder;
+    use crate::engines::{Engines, POSTGRES, SQLITE};
+    use crate::leases::needs_postgres;
 
-    /// A copy of the clinic at which all of these worked, one after the other.
-    fn worked(packed: &Path, database: &Path, recordings: &[&Recording]) {
-        unpack(packed, database);
-        for recording in recordings {
-            let mut replay = Replay::new((*recording).clone(), database).unwrap();
-            let all = 0..recording.operations.len();
-            let done = replay.run(database, all.clone()).unwrap();
-            assert_eq!((done.operations, done.skipped), (all.len(), 0));
-        }
+    /// Columns whose numbers each place counts by itself.
+    fn counted() -> Vec<(String, String)> {
+        let of = |(table, _, columns): &Shared| strings(columns).into_iter().map(|column| ((*table).to_owned(), column)).collect::<Vec<_>>();
+        SHARED.iter().flat_map(of).collect()
     }
 
-    fn compare(one: &Path, other: &Path) -> Vec<String> {
-        let (one, other) = (Connection::open(one).unwrap(), Connection::open(other).unwrap());
-        differences(&[("one", &one), ("other", &other)]).unwrap()
+    /// A copy of the clinic at which all of these worked, one after the other.
+    fn worked(beginning: &Beginning, recordings: &[&Recording]) -> Alone {
+        let alone = beginning.alone(&counted());
+        for recording in recordings {
+            let mut replay = Replay::new((*recording).clone(), &alone.app).unwrap();
+            let all = 0..recording.operations.len();
+            let done = replay.run(&alone.app, all.clone()).unwrap();
+            assert_eq!((done.operations, done.skipped), (all.len(), 0));
+        }
+        alone
+    }
+
+    fn keys_mean_nothing(test: &str, engines: Engines) {
+        let Some(beginning) = Beginning::of(test, engines) else { return };
+        let [hilltop, riverside] = beginning.apart();
+        let (one, other) = (worked(&beginning, &[&hilltop, &riverside]), worked(&beginning, &[&riverside, &hilltop]));
+        let found = differences(&[("one", &one.app), ("other", &other.app)]).unwrap();
+        assert_eq!(found, Vec::<String>::new());
     }
 
     #[test]
     fn keys_mean_nothing_and_everything_else_counts() {
-        let Some(packed) = packed("keys_mean_nothing_and_everything_else_counts") else { return };
-        let folder = temporary_folder();
-        let paths: [PathBuf; 2] = ["one.db", "other.db"].map(|name| folder.path().join(name));
-        let [hilltop, riverside] = Recording::apart();
-        worked(&packed, &paths[0], &[&hilltop, &riverside]);
-        worked(&packed, &paths[1], &[&riverside, &hilltop]);
-        assert_eq!(compare(&paths[0], &paths[1]), Vec::<String>::new());
+        keys_mean_nothing("keys_mean_nothing_and_everything_else_counts", SQLITE);
+    }
+
+    #[test]
+    fn keys_mean_nothing_and_everything_else_counts_on_postgresql() {
+        let test = "keys_mean_nothing_and_everything_else_counts_on_postgresql";
+        if needs_postgres(test) {
+            keys_mean_nothing(test, POSTGRES);
+        }
     }
 
     /// What a sync could do wrong in a table: each must be seen.
-    fn wrongs(connection: &Connection, catalogue: &Catalogue, (table, own, _): &Shared) -> Vec<String> {
-        let columns: Vec<String> = connection
-            .prepare(&format!("SELECT name FROM pragma_table_info('{table}') WHERE name <> 'id'"))
-            .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
-            .unwrap();
+    fn wrongs(app: &App, catalogue: &Catalogue, (table, own, _): &Shared) -> Vec<String> {
+        let columns = app.texts(&format!("SELECT name FROM pragma_table_info('{table}') WHERE name <> 'id'"), &[]);
+        let columns: Vec<String> = columns.into_iter().flatten().collect();
         let (references, newest) = (catalogue.of(table), format!("id = (SELECT max(id) FROM {table})"));
         let all = columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
         let mut wrongs = vec![
@@ -166,24 +174,22 @@ mod tests {
 
     #[test]
     fn what_is_lost_twice_or_refers_to_another_is_seen() {
-        let Some(packed) = packed("what_is_lost_twice_or_refers_to_another_is_seen") else { return };
-        let folder = temporary_folder();
-        let path = folder.path().join("one.db");
-        worked(&packed, &path, &[&Recording::apart()[0]]);
-        let connection = Connection::open(&path).unwrap();
-        let catalogue = Catalogue::read(&connection).unwrap();
+        let test = "what_is_lost_twice_or_refers_to_another_is_seen";
+        let Some(beginning) = Beginning::of(test, SQLITE) else { return };
+        let Alone { app, .. } = &worked(&beginning, &[&beginning.apart()[0]]);
+        let catalogue = Catalogue::read(app).unwrap();
         let tables = all(&catalogue);
-        let right = meaning::meaning(&connection, &tables).unwrap();
+        let right = meaning::meaning(app, &tables).unwrap();
         let mut seen = 0;
         for shared in &SHARED {
-            for wrong in wrongs(&connection, &catalogue, shared) {
-                connection.execute_batch("SAVEPOINT wrong").unwrap();
-                let changed = connection.execute(&wrong, []).unwrap();
+            for wrong in wrongs(app, &catalogue, shared) {
+                app.execute_batch("SAVEPOINT wrong").unwrap();
+                let changed = app.write(&wrong, &[]).unwrap();
                 if changed > 0 {
-                    assert_ne!(meaning::meaning(&connection, &tables).unwrap()[shared.0], right[shared.0], "{wrong}");
+                    assert_ne!(meaning::meaning(app, &tables).unwrap()[shared.0], right[shared.0], "{wrong}");
                     seen += 1;
                 }
-                connection.execute_batch("ROLLBACK TO wrong; RELEASE wrong").unwrap();
+                app.execute_batch("ROLLBACK TO wrong; RELEASE wrong").unwrap();
             }
         }
         assert!(seen > 100, "only {seen} wrongs tried");

@@ -51,6 +51,11 @@ const HILLTOP_TOGETHER: &[u8] = include_bytes!("../../data/gnuhealth/hilltop_tog
 const RIVERSIDE_APART: &[u8] = include_bytes!("../../data/gnuhealth/riverside_apart.jsonl.zst");
 const RIVERSIDE_TOGETHER: &[u8] = include_bytes!("../../data/gnuhealth/riverside_together.jsonl.zst");
 
+const DUMP_HILLTOP_APART: &[u8] = include_bytes!("../../data/gnuhealth/dump_hilltop_apart.jsonl.zst");
+const DUMP_HILLTOP_TOGETHER: &[u8] = include_bytes!("../../data/gnuhealth/dump_hilltop_together.jsonl.zst");
+const DUMP_RIVERSIDE_APART: &[u8] = include_bytes!("../../data/gnuhealth/dump_riverside_apart.jsonl.zst");
+const DUMP_RIVERSIDE_TOGETHER: &[u8] = include_bytes!("../../data/gnuhealth/dump_riverside_together.jsonl.zst");
+
 impl Recording {
     /// Two clinics that never touch the same old row: Hilltop's and Riverside's work.
     #[must_use]
@@ -62,6 +67,18 @@ impl Recording {
     #[must_use]
     pub fn together() -> [Self; 2] {
         [HILLTOP_TOGETHER, RIVERSIDE_TOGETHER].map(Self::unpack)
+    }
+
+    /// Like [`Recording::apart`], on the database of the PostgreSQL dump.
+    #[must_use]
+    pub fn apart_from_dump() -> [Self; 2] {
+        [DUMP_HILLTOP_APART, DUMP_RIVERSIDE_APART].map(Self::unpack)
+    }
+
+    /// Like [`Recording::together`], on the database of the PostgreSQL dump.
+    #[must_use]
+    pub fn together_from_dump() -> [Self; 2] {
+        [DUMP_HILLTOP_TOGETHER, DUMP_RIVERSIDE_TOGETHER].map(Self::unpack)
     }
 
     fn unpack(packed: &[u8]) -> Self {
@@ -132,7 +149,8 @@ mod tests {
 
     #[test]
     fn the_recordings_hold_what_they_are_for() {
-        for [hilltop, riverside] in [Recording::apart(), Recording::together()] {
+        let all = [Recording::apart(), Recording::together(), Recording::apart_from_dump(), Recording::together_from_dump()];
+        for [hilltop, riverside] in all {
             for recording in [&hilltop, &riverside] {
                 assert!(recording.operations.len() >= 120, "{} operations", recording.operations.len());
                 let kinds: BTreeSet<&str> =

@@ -2,17 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
-use std::path::Path;
-use std::time::Duration;
-
-use rusqlite::types::Value;
-use rusqlite::{Connection, Result, Transaction, TransactionBehavior, params_from_iter};
 
 use super::catalogue::{Catalogue, Refers, table_of};
 use super::recording::{Doing, Operation, RecordedRow, Recording};
-
-/// How long the application waits for the database: Tryton leaves it at SQLite's driver's default.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::app::{App, AppError, Sql as Value};
 
 /// Tables whose rows only the application itself reads.
 const NOT_CHECKED: [&str; 1] = ["ir_translation"];
@@ -36,6 +29,8 @@ pub struct Done {
     pub operations: usize,
     /// Operations that the application would not have done: what they need is gone.
     pub skipped: usize,
+    /// What the database refused, in its words: the application would have told its user.
+    pub refused: Vec<String>,
     /// New rows that are still there, with their keys here.
     pub inserted: BTreeSet<(String, i64)>,
     /// Rows that were there before and were deleted.
@@ -45,11 +40,11 @@ pub struct Done {
 /// Why an operation is not done.
 enum Stop {
     NotThere,
-    Database(rusqlite::Error),
+    Database(AppError),
 }
 
-impl From<rusqlite::Error> for Stop {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<AppError> for Stop {
+    fn from(error: AppError) -> Self {
         Self::Database(error)
     }
 }
@@ -59,8 +54,8 @@ impl Replay {
     ///
     /// # Errors
     /// When the database is none of GNU Health's.
-    pub fn new(recording: Recording, database: &Path) -> Result<Self> {
-        let catalogue = Catalogue::read(&Connection::open(database)?)?;
+    pub fn new(recording: Recording, app: &App) -> Result<Self, AppError> {
+        let catalogue = Catalogue::read(app)?;
         let rows = recording.operations.iter().flat_map(|operation| &operation.rows);
         let written = rows.map(|row| row.table.clone()).collect();
         let made = recording.made();
@@ -76,52 +71,50 @@ impl Replay {
     /// Does a stretch of operations, each in a transaction of its own, on a connection of the application's.
     ///
     /// # Errors
-    /// When the database refuses what the application may do.
-    pub fn run(&mut self, database: &Path, stretch: Range<usize>) -> Result<Done> {
-        let mut connection = Connection::open(database)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+    /// When the database cannot do it.
+    pub fn run(&mut self, app: &App, stretch: Range<usize>) -> Result<Done, AppError> {
         let mut done = Done::default();
         for at in stretch {
             let operation = self.recording.operations[at].clone();
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            app.execute_batch("BEGIN IMMEDIATE")?;
             let ids = self.ids.clone();
             let mut so_far = done.clone();
-            match self.operation(&transaction, &operation, &mut so_far) {
+            match self.operation(app, &operation, &mut so_far) {
                 Ok(()) => {
-                    transaction.commit()?;
+                    app.execute_batch("COMMIT")?;
                     done = Done { operations: done.operations + 1, ..so_far };
                 }
-                Err(Stop::NotThere) => {
-                    transaction.rollback()?;
+                Err(Stop::Database(error)) if !error.is_refusal => return Err(error),
+                Err(stop) => {
+                    app.execute_batch("ROLLBACK")?;
                     self.ids = ids;
-                    done.skipped += 1;
+                    match stop {
+                        Stop::NotThere => done.skipped += 1,
+                        Stop::Database(error) => done.refused.push(format!("{}: {error}", operation.what)),
+                    }
                 }
-                Err(Stop::Database(error)) => return Err(error),
             }
         }
         Ok(done)
     }
 
-    fn operation(&mut self, transaction: &Transaction<'_>, operation: &Operation, done: &mut Done) -> Result<(), Stop> {
+    fn operation(&mut self, app: &App, operation: &Operation, done: &mut Done) -> Result<(), Stop> {
         for row in &operation.rows {
-            self.row(transaction, row, done)?;
-        }
-        for row in operation.rows.iter().filter(|row| row.doing == Doing::Delete) {
-            let id = self.local(&row.table, row.id)?;
-            self.refuse_if_referred_to(transaction, &row.table, id)?;
+            self.row(app, row, done)?;
         }
         Ok(())
     }
 
-    fn row(&mut self, transaction: &Transaction<'_>, row: &RecordedRow, done: &mut Done) -> Result<(), Stop> {
-        let values = self.values(transaction, row)?;
+    fn row(&mut self, app: &App, row: &RecordedRow, done: &mut Done) -> Result<(), Stop> {
+        let values = self.values(app, row)?;
+        let parameters: Vec<Value> = values.values().cloned().collect();
         let table = quote(&row.table);
         if row.doing == Doing::Insert {
             let columns: Vec<String> = values.keys().map(|column| quote(column)).collect();
-            let places = vec!["?"; columns.len()].join(", ");
-            let sql = format!("INSERT INTO {table} ({}) VALUES ({places})", columns.join(", "));
-            transaction.execute(&sql, params_from_iter(values.values()))?;
-            let id = transaction.last_insert_rowid();
+            let places: Vec<String> = (1..=columns.len()).map(|at| format!("?{at}")).collect();
+            let sql = format!("INSERT INTO {table} ({}) VALUES ({})", columns.join(", "), places.join(", "));
+            app.write(&sql, &parameters)?;
+            let id = app.number("SELECT last_insert_rowid()", &[]).unwrap_or_default();
             self.ids.insert((row.table.clone(), row.id), id);
             done.inserted.insert((row.table.clone(), id));
             return Ok(());
@@ -129,14 +122,15 @@ impl Replay {
         let id = self.local(&row.table, row.id)?;
         let changed = if row.doing == Doing::Delete {
             let spot = (row.table.clone(), id);
+            self.refuse_if_referred_to(app, &row.table, id)?;
             if !done.inserted.remove(&spot) {
                 done.deleted.insert(spot);
             }
-            transaction.execute(&format!("DELETE FROM {table} WHERE id = {id}"), [])?
+            app.write(&format!("DELETE FROM {table} WHERE id = {id}"), &[])?
         } else {
-            let columns: Vec<String> = values.keys().map(|column| format!("{} = ?", quote(column))).collect();
+            let columns: Vec<String> = values.keys().zip(1..).map(|(column, at)| format!("{} = ?{at}", quote(column))).collect();
             let sql = format!("UPDATE {table} SET {} WHERE id = {id}", columns.join(", "));
-            transaction.execute(&sql, params_from_iter(values.values()))?
+            app.write(&sql, &parameters)?
         };
         if changed == 1 { Ok(()) } else { Err(Stop::NotThere) }
     }
@@ -152,7 +146,7 @@ impl Replay {
     }
 
     /// The values of a row, with the keys that are in use here.
-    fn values(&self, transaction: &Transaction<'_>, row: &RecordedRow) -> Result<BTreeMap<String, Value>, Stop> {
+    fn values(&self, app: &App, row: &RecordedRow) -> Result<BTreeMap<String, Value>, Stop> {
         let mut values = row.values.clone();
         for (column, refers) in self.catalogue.of(&row.table) {
             let named_by = match &refers {
@@ -162,17 +156,17 @@ impl Replay {
             let Some(value) = values.get_mut(&column) else { continue };
             match (refers, &value) {
                 (Refers::To(table), Value::Integer(id)) => {
-                    *value = Value::Integer(self.there(transaction, &table, *id)?)
+                    *value = Value::Integer(self.there(app, &table, *id)?)
                 }
                 (Refers::AsNamedBy(_), Value::Integer(id)) => {
                     let Some(Value::Text(name)) = named_by else { continue };
                     let table = table_of(name.split(',').next().unwrap_or_default());
-                    *value = Value::Integer(self.there(transaction, &table, *id)?);
+                    *value = Value::Integer(self.there(app, &table, *id)?);
                 }
                 (Refers::ByModel, Value::Text(text)) => {
                     let Some((model, id)) = text.split_once(',') else { continue };
                     let Ok(id) = id.parse() else { continue };
-                    *value = Value::Text(format!("{model},{}", self.there(transaction, &table_of(model), id)?));
+                    *value = Value::Text(format!("{model},{}", self.there(app, &table_of(model), id)?));
                 }
                 _ => {}
             }
@@ -181,22 +175,20 @@ impl Replay {
     }
 
     /// The key here of a row that must be there.
-    fn there(&self, transaction: &Transaction<'_>, table: &str, id: i64) -> Result<i64, Stop> {
+    fn there(&self, app: &App, table: &str, id: i64) -> Result<i64, Stop> {
         let id = self.local(table, id)?;
         let sql = format!("SELECT count(*) FROM {} WHERE id = ?1", quote(table));
-        let count: i64 = transaction.prepare_cached(&sql)?.query_row([id], |row| row.get(0))?;
-        if count == 1 { Ok(id) } else { Err(Stop::NotThere) }
+        if app.number(&sql, &[Value::Integer(id)]) == Some(1) { Ok(id) } else { Err(Stop::NotThere) }
     }
 
     /// The application deletes nothing that is still referred to.
-    fn refuse_if_referred_to(&self, transaction: &Transaction<'_>, table: &str, id: i64) -> Result<(), Stop> {
+    fn refuse_if_referred_to(&self, app: &App, table: &str, id: i64) -> Result<(), Stop> {
         for (table, column) in self.catalogue.referring_to(table, &self.written) {
             if NOT_CHECKED.contains(&table.as_str()) {
                 continue;
             }
             let sql = format!("SELECT count(*) FROM {} WHERE {} = ?1", quote(&table), quote(&column));
-            let count: i64 = transaction.prepare_cached(&sql)?.query_row([id], |row| row.get(0))?;
-            if count > 0 {
+            if app.number(&sql, &[Value::Integer(id)]) != Some(0) {
                 return Err(Stop::NotThere);
             }
         }

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::Connection;
 use saddlebag_formats::{Uid, Value, Version};
+use saddlebag_tests::engines::SQLITE;
 use saddlebag_tests::fleet::{Fleet, FleetPlan, TestEntropy};
 use saddlebag_tests::tell;
 
@@ -38,10 +39,14 @@ const OPERATIONS: usize = 40;
 /// A ministry and a clinic on a real disk, in the given journal mode.
 fn fleet(seed: u64, mode: &str, schema: &str, tables: &str) -> Fleet {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    Fleet::in_folder(folder, &FleetPlan { names: &["ministry", "clinic"], tables, seed }, |_, connection| {
-        assert_eq!(connection.query_row(&format!("PRAGMA journal_mode = {mode}"), [], journal_mode).unwrap(), mode);
-        connection.execute_batch(schema).unwrap();
-    })
+    Fleet::in_folder(
+        folder,
+        &FleetPlan { names: &["ministry", "clinic"], tables, seed, engines: SQLITE },
+        |_, connection| {
+            assert_eq!(connection.query_row(&format!("PRAGMA journal_mode = {mode}"), [], journal_mode).unwrap(), mode);
+            connection.execute_batch(schema).unwrap();
+        },
+    )
 }
 
 fn journal_mode(row: &rusqlite::Row<'_>) -> rusqlite::Result<String> {

@@ -1,23 +1,24 @@
 //! Values that cannot stand in their columns as they came: kept beside the record, exported, and put in place.
 
-use rusqlite::Connection;
 use saddlebag_formats::Value;
+use saddlebag_stores::Access;
 use saddlebag_stores::ledger::{Beside, BesideWhy, Held};
-use saddlebag_stores::{Access, Store};
+use saddlebag_tests::engines::{Engine, Engines, engine_of};
 use saddlebag_tests::fleet::{Fleet, FleetNode, FleetPlan};
+use saddlebag_tests::on_engines;
 
 /// A ministry and two clinics with a schema each.
-fn fleet(tables: &str, schemas: [&str; 3]) -> Fleet {
-    let plan = FleetPlan { names: &["ministry", "clinic-a", "clinic-b"], tables, seed: 7 };
-    Fleet::new(&plan, |index, connection| connection.execute_batch(schemas[index]).unwrap())
+fn fleet(on: Engines, tables: &str, schemas: [&str; 3]) -> Fleet {
+    let plan = FleetPlan { names: &["ministry", "clinic-a", "clinic-b"], tables, seed: 7, engines: on };
+    Fleet::new(&plan, |index, app| app.execute_batch(schemas[index]).unwrap())
 }
 
 fn run(fleet: &Fleet, node: usize, sql: &str) {
-    fleet.nodes[node].app.execute_batch(sql).unwrap();
+    fleet.nodes[node].run(sql);
 }
 
 fn ask(fleet: &Fleet, node: usize, sql: &str) -> String {
-    fleet.nodes[node].app.query_row(&format!("SELECT quote(({sql}))"), [], |row| row.get(0)).unwrap()
+    fleet.nodes[node].ask(sql)
 }
 
 fn beside(node: &mut FleetNode, table: &str) -> Vec<Beside> {
@@ -39,20 +40,18 @@ fn same_versions(fleet: &mut Fleet, one: usize, other: usize) {
     assert_eq!(fleet.nodes[one].versions(), fleet.nodes[other].versions());
 }
 
-fn intact(connection: &Connection) {
-    let ok: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-    assert_eq!(ok, "ok");
-}
-
 const NOTES: &str = "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT, mood TEXT);";
 
-#[test]
-fn a_column_that_the_centre_lacks_travels_through_it() {
+on_engines!(a_column_that_the_centre_lacks_travels_through_it);
+fn a_column_that_the_centre_lacks_travels_through_it(on: Engines) {
     let old = "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT);";
-    let mut fleet = fleet("[note]\nidentity = 'assigned'", [old, NOTES, NOTES]);
+    let mut fleet = fleet(on, "[note]\nidentity = 'assigned'", [old, NOTES, NOTES]);
     run(&fleet, 1, "INSERT INTO note (text, mood) VALUES ('a', 'glad'), ('b', NULL)");
     fleet.settle();
-    assert_eq!(ask(&fleet, 2, "SELECT group_concat(text || '=' || ifnull(mood, '?')) FROM note"), "'a=glad,b=?'");
+    assert_eq!(
+        ask(&fleet, 2, "SELECT string_agg(text || '=' || coalesce(mood, '?'), ',' ORDER BY text) FROM note"),
+        "'a=glad,b=?'"
+    );
     let kept = beside(&mut fleet.nodes[0], "note");
     assert!(kept.len() == 2 && kept.iter().all(|kept| kept.why == BesideWhy::NoColumn && kept.shown.is_none()));
     // An edit of another column at the centre leaves it alone, and one at a clinic goes through.
@@ -65,7 +64,10 @@ fn a_column_that_the_centre_lacks_travels_through_it() {
     // The ministry's application is upgraded, and setup is run again.
     run(&fleet, 0, "ALTER TABLE note ADD COLUMN mood TEXT");
     fleet.nodes[0].set_up_again("[note]\nidentity = 'assigned'");
-    assert_eq!(ask(&fleet, 0, "SELECT group_concat(text || '=' || ifnull(mood, '?')) FROM note"), "'A=sad,b=?'");
+    assert_eq!(
+        ask(&fleet, 0, "SELECT string_agg(text || '=' || coalesce(mood, '?'), ',' ORDER BY text) FROM note"),
+        "'A=sad,b=?'"
+    );
     assert!(beside(&mut fleet.nodes[0], "note").is_empty());
     fleet.settle();
     run(&fleet, 0, "UPDATE note SET mood = 'calm' WHERE text = 'b'");
@@ -75,11 +77,11 @@ fn a_column_that_the_centre_lacks_travels_through_it() {
     same_versions(&mut fleet, 0, 2);
 }
 
-#[test]
-fn a_column_that_every_place_gets_at_its_upgrade_holds_what_stood_there() {
+on_engines!(a_column_that_every_place_gets_at_its_upgrade_holds_what_stood_there);
+fn a_column_that_every_place_gets_at_its_upgrade_holds_what_stood_there(on: Engines) {
     let old = "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT);";
     let tables = "[note]\nidentity = 'assigned'";
-    let mut fleet = fleet(tables, [old, old, old]);
+    let mut fleet = fleet(on, tables, [old, old, old]);
     run(&fleet, 1, "INSERT INTO note (text) VALUES ('a'), ('b')");
     fleet.settle();
     for node in 0..3 {
@@ -91,7 +93,7 @@ fn a_column_that_every_place_gets_at_its_upgrade_holds_what_stood_there() {
     }
     fleet.settle();
     for node in 0..3 {
-        assert_eq!(ask(&fleet, node, "SELECT group_concat(text || mood) FROM note"), "'anew,bsad'");
+        assert_eq!(ask(&fleet, node, "SELECT string_agg(text || mood, ',' ORDER BY text) FROM note"), "'anew,bsad'");
     }
     same_versions(&mut fleet, 0, 1);
     same_versions(&mut fleet, 0, 2);
@@ -100,11 +102,11 @@ fn a_column_that_every_place_gets_at_its_upgrade_holds_what_stood_there() {
 const VISITS: &str = "CREATE TABLE doctor (id INTEGER PRIMARY KEY, login TEXT UNIQUE);
     CREATE TABLE visit (id INTEGER PRIMARY KEY, doctor INTEGER, what TEXT, about TEXT);";
 
-#[test]
-fn a_reference_without_a_partner_is_kept_and_put_in_place_when_the_partner_comes() {
+on_engines!(a_reference_without_a_partner_is_kept_and_put_in_place_when_the_partner_comes);
+fn a_reference_without_a_partner_is_kept_and_put_in_place_when_the_partner_comes(on: Engines) {
     let tables = "[doctor]\nidentity = 'natural(login)'\ndirection = 'match'\n\
                   [visit]\nidentity = 'assigned'\nreferences = { doctor = 'doctor', about = 'model,id' }";
-    let mut fleet = fleet(tables, [VISITS; 3]);
+    let mut fleet = fleet(on, tables, [VISITS; 3]);
     run(&fleet, 0, "INSERT INTO doctor (id, login) VALUES (9, 'ama')");
     run(&fleet, 1, "INSERT INTO doctor (id, login) VALUES (1, 'kofi'), (2, 'ama')");
     run(
@@ -114,9 +116,10 @@ fn a_reference_without_a_partner_is_kept_and_put_in_place_when_the_partner_comes
         (77, 'nobody''s', 'visit,1')",
     );
     fleet.settle();
-    let list = "SELECT group_concat(what || ':' || ifnull(doctor, '-') || ':' || ifnull(about, '-'), ' ') FROM visit";
-    assert_eq!(ask(&fleet, 0, list), "'kofi''s:-:doctor,9 ama''s:9:- nobody''s:-:visit,1'");
-    assert_eq!(ask(&fleet, 2, list), "'kofi''s:-:- ama''s:-:- nobody''s:-:visit,1'");
+    let list = "SELECT string_agg(what || ':' || coalesce(CAST(doctor AS TEXT), '-') || ':' || coalesce(about, '-'), ' ' \
+                ORDER BY lower(what)) FROM visit";
+    assert_eq!(ask(&fleet, 0, list), "'ama''s:9:- kofi''s:-:doctor,9 nobody''s:-:visit,1'");
+    assert_eq!(ask(&fleet, 2, list), "'ama''s:-:- kofi''s:-:- nobody''s:-:visit,1'");
     assert!(held(&mut fleet.nodes[0]).is_empty() && held(&mut fleet.nodes[2]).is_empty());
     // Another edit of the row takes the true value along.
     run(&fleet, 0, "UPDATE visit SET what = 'Kofi''s' WHERE what = 'kofi''s'");
@@ -124,9 +127,9 @@ fn a_reference_without_a_partner_is_kept_and_put_in_place_when_the_partner_comes
     fleet.settle();
     run(&fleet, 0, "INSERT INTO doctor (id, login) VALUES (10, 'kofi')");
     fleet.settle();
-    assert_eq!(ask(&fleet, 0, list), "'Kofi''s:10:doctor,9 ama''s:9:- nobody''s:-:visit,1'");
-    assert_eq!(ask(&fleet, 1, list), "'Kofi''s:1:doctor,2 ama''s:2:ir.model,5 nobody''s:77:visit,1'");
-    assert_eq!(ask(&fleet, 2, list), "'Kofi''s:50:doctor,51 ama''s:51:- nobody''s:-:visit,1'");
+    assert_eq!(ask(&fleet, 0, list), "'ama''s:9:- Kofi''s:10:doctor,9 nobody''s:-:visit,1'");
+    assert_eq!(ask(&fleet, 1, list), "'ama''s:2:ir.model,5 Kofi''s:1:doctor,2 nobody''s:77:visit,1'");
+    assert_eq!(ask(&fleet, 2, list), "'ama''s:51:- Kofi''s:50:doctor,51 nobody''s:-:visit,1'");
     // What the application writes there counts, and the value beside the record does not any more.
     run(&fleet, 2, "UPDATE visit SET doctor = 51 WHERE what = 'nobody''s'");
     fleet.settle();
@@ -144,15 +147,15 @@ fn same_versions_of(fleet: &mut Fleet, table: &str) {
     assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{all:#?}");
 }
 
-#[test]
-fn a_reference_that_may_not_be_empty_takes_the_configured_value_or_is_held() {
+on_engines!(a_reference_that_may_not_be_empty_takes_the_configured_value_or_is_held);
+fn a_reference_that_may_not_be_empty_takes_the_configured_value_or_is_held(on: Engines) {
     let schema = "CREATE TABLE doctor (id INTEGER PRIMARY KEY, login TEXT UNIQUE);
         CREATE TABLE visit (id INTEGER PRIMARY KEY, doctor INTEGER NOT NULL REFERENCES doctor (id), what TEXT);
         INSERT INTO doctor VALUES (1, 'anybody');";
     let tables = "[doctor]\nidentity = 'natural(login)'\ndirection = 'match'\n[visit]\nidentity = 'assigned'\n";
     let with = format!("{tables}without_target = {{ doctor = 1 }}");
     let insert = "INSERT INTO doctor VALUES (5, 'kofi'); INSERT INTO visit (doctor, what) VALUES (5, 'x')";
-    let mut fleet_with = fleet(&with, [schema; 3]);
+    let mut fleet_with = fleet(on, &with, [schema; 3]);
     run(&fleet_with, 1, insert);
     fleet_with.settle();
     assert_eq!(ask(&fleet_with, 0, "SELECT doctor FROM visit"), "1");
@@ -163,7 +166,7 @@ fn a_reference_that_may_not_be_empty_takes_the_configured_value_or_is_held() {
     run(&fleet_with, 0, "UPDATE visit SET what = 'y'");
     fleet_with.settle();
     assert_eq!(ask(&fleet_with, 2, "SELECT doctor FROM visit"), "8");
-    let mut fleet = fleet(tables, [schema; 3]);
+    let mut fleet = fleet(on, tables, [schema; 3]);
     run(&fleet, 1, insert);
     fleet.settle();
     let held = held(&mut fleet.nodes[0]);
@@ -176,10 +179,10 @@ fn a_reference_that_may_not_be_empty_takes_the_configured_value_or_is_held() {
 
 const FORMS: &str = "CREATE TABLE form (id INTEGER PRIMARY KEY, code TEXT UNIQUE, text TEXT);";
 
-#[test]
-fn a_counter_that_collides_is_shown_with_its_origin_where_it_does_or_will() {
+on_engines!(a_counter_that_collides_is_shown_with_its_origin_where_it_does_or_will);
+fn a_counter_that_collides_is_shown_with_its_origin_where_it_does_or_will(on: Engines) {
     let tables = "[form]\nidentity = 'assigned'\nlocal_unique = ['code']";
-    let mut fleet = fleet(tables, [FORMS; 3]);
+    let mut fleet = fleet(on, tables, [FORMS; 3]);
     run(
         &fleet,
         1,
@@ -187,7 +190,7 @@ fn a_counter_that_collides_is_shown_with_its_origin_where_it_does_or_will() {
     );
     run(&fleet, 2, "INSERT INTO form (code, text) VALUES ('EVAL 2026/000259', 'of b')");
     fleet.settle();
-    let codes = "SELECT group_concat(text || '=' || code, ', ') FROM (SELECT * FROM form ORDER BY text)";
+    let codes = "SELECT string_agg(text || '=' || code, ', ' ORDER BY text) FROM form";
     let shown_b = "'of a=EVAL 2026/000259, of a too=EVAL 2026/000260, of b=EVAL 2026/000259 (clinic-b)'";
     assert_eq!(ask(&fleet, 0, codes), shown_b);
     assert_eq!(ask(&fleet, 1, codes), shown_b);
@@ -218,15 +221,24 @@ fn a_counter_that_collides_is_shown_with_its_origin_where_it_does_or_will() {
         assert_eq!(ask(&fleet, node, "SELECT code FROM form WHERE text = 'of B'"), "'EVAL b'");
     }
     same_versions(&mut fleet, 0, 2);
-    intact(&fleet.nodes[0].app);
+    assert_eq!(fleet.nodes[0].app.faults(), Vec::<String>::new());
 }
 
-#[test]
-fn what_a_database_stores_in_another_form_is_exported_as_it_came() {
+on_engines!(what_a_database_stores_in_another_form_is_exported_as_it_came);
+fn what_a_database_stores_in_another_form_is_exported_as_it_came(on: Engines) {
     let plain = "CREATE TABLE item (id INTEGER PRIMARY KEY, amount TEXT, name TEXT);";
-    let other = "CREATE TABLE item (id INTEGER PRIMARY KEY, amount INTEGER, name TEXT);
-        CREATE TRIGGER upper AFTER INSERT ON item BEGIN UPDATE item SET name = upper(name) WHERE id = NEW.id; END;";
-    let mut fleet = fleet("[item]\nidentity = 'assigned'", [other, plain, plain]);
+    let upper = match engine_of(on, 0) {
+        Engine::Sqlite => {
+            "CREATE TRIGGER upper AFTER INSERT ON item BEGIN UPDATE item SET name = upper(name) WHERE id = NEW.id; END"
+        }
+        Engine::Postgres => {
+            "CREATE FUNCTION upper_name() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                UPDATE item SET name = upper(name) WHERE id = NEW.id; RETURN NULL; END $$;
+             CREATE TRIGGER upper AFTER INSERT ON item FOR EACH ROW EXECUTE FUNCTION upper_name()"
+        }
+    };
+    let other = format!("CREATE TABLE item (id INTEGER PRIMARY KEY, amount INTEGER, name TEXT); {upper}");
+    let mut fleet = fleet(on, "[item]\nidentity = 'assigned'", [&other, plain, plain]);
     run(&fleet, 1, "INSERT INTO item (amount, name) VALUES ('007', 'a')");
     fleet.settle();
     assert_eq!(ask(&fleet, 0, "SELECT amount || name FROM item"), "'7A'");
@@ -244,12 +256,12 @@ fn what_a_database_stores_in_another_form_is_exported_as_it_came() {
     same_versions(&mut fleet, 0, 2);
 }
 
-#[test]
-fn a_reference_to_a_record_that_is_deleted_everywhere_means_the_same_everywhere() {
+on_engines!(a_reference_to_a_record_that_is_deleted_everywhere_means_the_same_everywhere);
+fn a_reference_to_a_record_that_is_deleted_everywhere_means_the_same_everywhere(on: Engines) {
     let schema = "CREATE TABLE visit (id INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT);
         CREATE TABLE note (id INTEGER PRIMARY KEY, about TEXT, text TEXT);";
     let tables = "[visit]\nidentity = 'assigned'\n[note]\nidentity = 'assigned'\nreferences = { about = 'model,id' }";
-    let mut fleet = fleet(tables, [schema; 3]);
+    let mut fleet = fleet(on, tables, [schema; 3]);
     run(&fleet, 2, "INSERT INTO visit (what) VALUES ('own')");
     run(&fleet, 1, "INSERT INTO visit (what) VALUES ('x'); INSERT INTO note (about, text) VALUES ('visit,1', 't')");
     fleet.settle();

@@ -1,7 +1,7 @@
 //! What the triggers note and absorb makes of it, seen through the bundles that come of it.
 
 use rusqlite::Connection;
-use saddlebag_stores::Store;
+use saddlebag_tests::engines::SQLITE;
 use saddlebag_tests::fleet::{Fleet, FleetPlan};
 use saddlebag_tests::meaning::{self, Table};
 
@@ -26,7 +26,7 @@ identity = 'natural(person_id, word)'
 ";
 
 fn fleet(seed: u64) -> Fleet {
-    let plan = FleetPlan { names: &["ministry", "clinic"], tables: TABLES, seed };
+    let plan = FleetPlan { names: &["ministry", "clinic"], tables: TABLES, seed, engines: SQLITE };
     Fleet::new(&plan, |_, connection| connection.execute_batch(SCHEMA).unwrap())
 }
 
@@ -180,7 +180,7 @@ fn what_happened_while_the_triggers_were_gone_is_found() {
 
 #[test]
 fn triggers_of_the_application_run_at_the_receiver_and_what_they_do_travels() {
-    let plan = FleetPlan { names: &["ministry", "clinic"], tables: TABLES, seed: 7 };
+    let plan = FleetPlan { names: &["ministry", "clinic"], tables: TABLES, seed: 7, engines: SQLITE };
     let mut fleet = Fleet::new(&plan, |index, connection| {
         connection.execute_batch(SCHEMA).unwrap();
         if index == 0 {
@@ -199,7 +199,12 @@ fn triggers_of_the_application_run_at_the_receiver_and_what_they_do_travels() {
 
 #[test]
 fn a_row_with_the_identity_of_another_stays_at_home() {
-    let plan = FleetPlan { names: &["ministry", "clinic"], tables: "\n[code]\nidentity = 'uuid(uuid)'\n", seed: 8 };
+    let plan = FleetPlan {
+        names: &["ministry", "clinic"],
+        tables: "\n[code]\nidentity = 'uuid(uuid)'\n",
+        seed: 8,
+        engines: SQLITE,
+    };
     let mut fleet = Fleet::new(&plan, |_, connection| {
         connection.execute_batch("CREATE TABLE code (id INTEGER PRIMARY KEY, uuid TEXT, text TEXT)").unwrap();
     });

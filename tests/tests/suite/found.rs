@@ -1,26 +1,27 @@
 //! What the randomised fleet of `anything.rs` found, each as small as it gets.
 
-use rusqlite::Connection;
 use saddlebag_formats::members::decode_change;
 use saddlebag_formats::row_state_bytes::decode_values;
-use saddlebag_stores::{Access, Store};
+use saddlebag_stores::Access;
+use saddlebag_tests::app::App;
+use saddlebag_tests::engines::{Engines, SQLITE};
 use saddlebag_tests::fleet::{Fleet, FleetPlan};
+use saddlebag_tests::on_engines;
 
 const NAMES: [&str; 2] = ["ministry", "clinic-a"];
 
 /// The ministry and one clinic.
-fn fleet(tables: &str, schema: impl Fn(usize, &mut Connection)) -> Fleet {
-    Fleet::new(&FleetPlan { names: &NAMES, tables, seed: 1 }, schema)
+fn fleet(on: Engines, tables: &str, schema: impl Fn(usize, &mut App)) -> Fleet {
+    Fleet::new(&FleetPlan { names: &NAMES, tables, seed: 1, engines: on }, schema)
 }
 
 fn run(fleet: &Fleet, node: usize, sql: &str) {
-    fleet.nodes[node].app.execute_batch(sql).unwrap();
+    fleet.nodes[node].run(sql);
 }
 
 /// What a query of one column gives, in order.
 fn ask(fleet: &Fleet, node: usize, sql: &str) -> Vec<Option<String>> {
-    let mut statement = fleet.nodes[node].app.prepare(sql).unwrap();
-    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    fleet.nodes[node].app.texts(sql, &[])
 }
 
 fn texts(all: &[&str]) -> Vec<Option<String>> {
@@ -32,11 +33,11 @@ const VILLAGES: &str = "CREATE TABLE village (id INTEGER PRIMARY KEY, code TEXT,
 
 const VILLAGE_TABLES: &str = "[village]\nidentity = 'natural(code)'\n[street]\nidentity = 'assigned'";
 
+on_engines!(a_row_that_stayed_at_home_is_a_record_once_its_twin_is_gone);
 /// A second row of one identity stays at home; when the first is gone, it is the only one, and nothing keeps it there.
-#[test]
-fn a_row_that_stayed_at_home_is_a_record_once_its_twin_is_gone() {
+fn a_row_that_stayed_at_home_is_a_record_once_its_twin_is_gone(on: Engines) {
     for how in ["DELETE FROM village WHERE id = 1", "UPDATE village SET code = 'W' WHERE id = 1"] {
-        let mut fleet = fleet(VILLAGE_TABLES, |_, connection| connection.execute_batch(VILLAGES).unwrap());
+        let mut fleet = fleet(on, VILLAGE_TABLES, |_, app| app.execute_batch(VILLAGES).unwrap());
         run(&fleet, 1, "INSERT INTO village VALUES (1, 'V', 'first'), (2, 'V', 'second')");
         fleet.settle();
         run(&fleet, 1, how);
@@ -46,10 +47,10 @@ fn a_row_that_stayed_at_home_is_a_record_once_its_twin_is_gone() {
     }
 }
 
+on_engines!(references_to_a_row_that_leaves_home_are_told);
 /// A row that stayed at home is corrected and becomes a record: what refers to it means it everywhere.
-#[test]
-fn references_to_a_row_that_leaves_home_are_told() {
-    let mut fleet = fleet(VILLAGE_TABLES, |_, connection| connection.execute_batch(VILLAGES).unwrap());
+fn references_to_a_row_that_leaves_home_are_told(on: Engines) {
+    let mut fleet = fleet(on, VILLAGE_TABLES, |_, app| app.execute_batch(VILLAGES).unwrap());
     run(&fleet, 1, "INSERT INTO village VALUES (1, 'V', 'first'), (2, 'V', 'second')");
     run(&fleet, 1, "INSERT INTO street VALUES (1, 'Long', 2)");
     fleet.settle();
@@ -63,12 +64,12 @@ fn references_to_a_row_that_leaves_home_are_told() {
 const PEOPLE: &str = "CREATE TABLE person (id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL, name TEXT);
     CREATE TABLE note (id INTEGER PRIMARY KEY, about INTEGER, resource TEXT);";
 
+on_engines!(a_record_that_comes_back_has_the_references_that_it_had);
 /// A record that was deleted here and edited there comes back: bare ids that name it mean it again.
-#[test]
-fn a_record_that_comes_back_has_the_references_that_it_had() {
+fn a_record_that_comes_back_has_the_references_that_it_had(on: Engines) {
     let tables = "[person]\nidentity = 'uuid(uuid)'\n[note]\nidentity = 'assigned'\n\
         references = { about = 'person', resource = 'model,id' }";
-    let mut fleet = fleet(tables, |_, connection| connection.execute_batch(PEOPLE).unwrap());
+    let mut fleet = fleet(on, tables, |_, app| app.execute_batch(PEOPLE).unwrap());
     run(&fleet, 0, "INSERT INTO person VALUES (7, 'p', 'Ada'); INSERT INTO note VALUES (1, 7, 'person,7')");
     fleet.settle();
     run(&fleet, 1, "UPDATE person SET name = 'Ada B'");
@@ -83,12 +84,12 @@ fn a_record_that_comes_back_has_the_references_that_it_had() {
     }
 }
 
+on_engines!(what_stood_beside_a_record_that_is_entered_again_is_the_same_at_both_ends);
 /// A record is deleted and entered again where the schema lacks a column: both ends know the same of that column.
-#[test]
-fn what_stood_beside_a_record_that_is_entered_again_is_the_same_at_both_ends() {
-    let mut fleet = fleet("[person]\nidentity = 'uuid(uuid)'", |node, connection| {
+fn what_stood_beside_a_record_that_is_entered_again_is_the_same_at_both_ends(on: Engines) {
+    let mut fleet = fleet(on, "[person]\nidentity = 'uuid(uuid)'", |node, app| {
         let extra = if node == 0 { ", extra TEXT" } else { "" };
-        connection.execute_batch(&format!("CREATE TABLE person (id INTEGER PRIMARY KEY, uuid TEXT{extra})")).unwrap();
+        app.execute_batch(&format!("CREATE TABLE person (id INTEGER PRIMARY KEY, uuid TEXT{extra})")).unwrap();
     });
     run(&fleet, 0, "INSERT INTO person VALUES (1, 'p', 'only here')");
     fleet.settle();
@@ -101,15 +102,15 @@ fn what_stood_beside_a_record_that_is_entered_again_is_the_same_at_both_ends() {
     }
 }
 
+on_engines!(a_matched_row_that_was_deleted_does_not_come_back_by_a_reference);
 /// "`match`: only resolve references, never move data."
-#[test]
-fn a_matched_row_that_was_deleted_does_not_come_back_by_a_reference() {
+fn a_matched_row_that_was_deleted_does_not_come_back_by_a_reference(on: Engines) {
     let tables = "[kind]\nidentity = 'natural(code)'\ndirection = 'match'\n[claim]\nidentity = 'assigned'";
-    let mut fleet = fleet(tables, |_, connection| {
+    let mut fleet = fleet(on, tables, |_, app| {
         let sql = "CREATE TABLE kind (id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE);
             CREATE TABLE claim (id INTEGER PRIMARY KEY, kind INTEGER REFERENCES kind (id));
             INSERT INTO kind VALUES (1, 'K')";
-        connection.execute_batch(sql).unwrap();
+        app.execute_batch(sql).unwrap();
     });
     run(&fleet, 0, "DELETE FROM kind");
     run(&fleet, 1, "INSERT INTO claim VALUES (1, 1)");
@@ -120,11 +121,11 @@ fn a_matched_row_that_was_deleted_does_not_come_back_by_a_reference() {
     assert_eq!(ask(&fleet, 1, sql), texts(&["1"]));
 }
 
+on_engines!(a_true_value_in_its_column_does_not_stand_beside_the_record_too);
 /// An application writes the true number over the one that is shown: nothing stands beside the record any more.
-#[test]
-fn a_true_value_in_its_column_does_not_stand_beside_the_record_too() {
-    let mut fleet = fleet("[slip]\nidentity = 'assigned'\nlocal_unique = ['code']", |_, connection| {
-        connection.execute_batch("CREATE TABLE slip (id INTEGER PRIMARY KEY, code TEXT)").unwrap();
+fn a_true_value_in_its_column_does_not_stand_beside_the_record_too(on: Engines) {
+    let mut fleet = fleet(on, "[slip]\nidentity = 'assigned'\nlocal_unique = ['code']", |_, app| {
+        app.execute_batch("CREATE TABLE slip (id INTEGER PRIMARY KEY, code TEXT)").unwrap();
     });
     run(&fleet, 0, "INSERT INTO slip VALUES (1, 'CODE 1')");
     run(&fleet, 1, "INSERT INTO slip VALUES (1, 'CODE 1')");
@@ -138,14 +139,14 @@ fn a_true_value_in_its_column_does_not_stand_beside_the_record_too() {
     store.rollback().unwrap();
 }
 
+on_engines!(what_was_found_at_both_places_and_deleted_at_one_is_the_same_at_both);
 /// What setup finds at both places is one record: when the ministry deletes it before the clinic has said anything,
 /// it is gone at both, or stands at both.
-#[test]
-fn what_was_found_at_both_places_and_deleted_at_one_is_the_same_at_both() {
-    let mut fleet = fleet("[person]\nidentity = 'uuid(uuid)'", |_, connection| {
+fn what_was_found_at_both_places_and_deleted_at_one_is_the_same_at_both(on: Engines) {
+    let mut fleet = fleet(on, "[person]\nidentity = 'uuid(uuid)'", |_, app| {
         let sql = "CREATE TABLE person (id INTEGER PRIMARY KEY, uuid TEXT, name TEXT); \
             INSERT INTO person VALUES (1, 'p', 'Ada')";
-        connection.execute_batch(sql).unwrap();
+        app.execute_batch(sql).unwrap();
     });
     run(&fleet, 0, "DELETE FROM person");
     fleet.carry(0, 1);
@@ -160,9 +161,9 @@ fn a_row_in_whose_place_another_is_put_does_not_go_unseen() {
     for edited in ["K1", "K2"] {
         for is_found in [true, false] {
             let rows = "INSERT INTO staff VALUES ('K1', 'one'), ('K2', 'two')";
-            let mut fleet = fleet("[staff]\nidentity = 'natural(login)'", |_, connection| {
+            let mut fleet = fleet(SQLITE, "[staff]\nidentity = 'natural(login)'", |_, app| {
                 let sql = "CREATE TABLE staff (login TEXT NOT NULL PRIMARY KEY, words TEXT)";
-                connection.execute_batch(&format!("{sql}; {}", if is_found { rows } else { "" })).unwrap();
+                app.execute_batch(&format!("{sql}; {}", if is_found { rows } else { "" })).unwrap();
             });
             if !is_found {
                 run(&fleet, 0, rows);
@@ -181,14 +182,14 @@ fn a_row_in_whose_place_another_is_put_does_not_go_unseen() {
     }
 }
 
+on_engines!(a_value_that_was_overwritten_does_not_go_with_a_deletion);
 /// Ministry and clinic write one column of a copy, and the ministry corrects its key; then the clinic deletes it. The
 /// value that nobody had seen is final, held or in conflict, and not gone.
-#[test]
-fn a_value_that_was_overwritten_does_not_go_with_a_deletion() {
-    let mut fleet = fleet("[account]\nidentity = 'uuid(uuid)'", |_, connection| {
+fn a_value_that_was_overwritten_does_not_go_with_a_deletion(on: Engines) {
+    let mut fleet = fleet(on, "[account]\nidentity = 'uuid(uuid)'", |_, app| {
         let sql = "CREATE TABLE account (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, note TEXT); \
             INSERT INTO account VALUES (1, 'p', NULL)";
-        connection.execute_batch(sql).unwrap();
+        app.execute_batch(sql).unwrap();
     });
     run(&fleet, 0, "UPDATE account SET uuid = 'q', note = 'of the ministry'");
     run(&fleet, 1, "UPDATE account SET note = 'of the clinic'");
@@ -201,14 +202,14 @@ fn a_value_that_was_overwritten_does_not_go_with_a_deletion() {
     }
 }
 
+on_engines!(a_copy_whose_key_was_corrected_elsewhere_is_no_other_record);
 /// What setup found at both places is one record, though the ministry has given it another name since: the clinic's
 /// edits of it arrive.
-#[test]
-fn a_copy_whose_key_was_corrected_elsewhere_is_no_other_record() {
-    let mut fleet = fleet("[account]\nidentity = 'uuid(uuid)'", |_, connection| {
+fn a_copy_whose_key_was_corrected_elsewhere_is_no_other_record(on: Engines) {
+    let mut fleet = fleet(on, "[account]\nidentity = 'uuid(uuid)'", |_, app| {
         let sql = "CREATE TABLE account (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, note TEXT); \
             INSERT INTO account VALUES (1, 'p', 'as it was')";
-        connection.execute_batch(sql).unwrap();
+        app.execute_batch(sql).unwrap();
     });
     run(&fleet, 0, "UPDATE account SET uuid = 'q'");
     run(&fleet, 1, "UPDATE account SET note = 'the first of the clinic'");
@@ -220,14 +221,14 @@ fn a_copy_whose_key_was_corrected_elsewhere_is_no_other_record() {
     assert!(known.iter().any(|text| text.contains("the second of the clinic")), "only this is known: {known:#?}");
 }
 
+on_engines!(a_held_value_does_not_go_with_an_edit_that_had_not_seen_it);
 /// A clinic's value is held because of another column; the clinic takes the ministry's value and edits the record once
 /// more upon that one. Its first value was overwritten by nobody who had seen it.
-#[test]
-fn a_held_value_does_not_go_with_an_edit_that_had_not_seen_it() {
-    let mut fleet = fleet("[account]\nidentity = 'uuid(uuid)'", |_, connection| {
+fn a_held_value_does_not_go_with_an_edit_that_had_not_seen_it(on: Engines) {
+    let mut fleet = fleet(on, "[account]\nidentity = 'uuid(uuid)'", |_, app| {
         let sql = "CREATE TABLE account (id INTEGER PRIMARY KEY, uuid TEXT NOT NULL, login TEXT UNIQUE, note TEXT); \
             INSERT INTO account VALUES (1, 'p', NULL, 'as it was')";
-        connection.execute_batch(sql).unwrap();
+        app.execute_batch(sql).unwrap();
     });
     run(&fleet, 0, "INSERT INTO account VALUES (2, 'q', 'ada', NULL)");
     run(&fleet, 1, "UPDATE account SET login = 'ada', note = 'the first of the clinic'");
@@ -246,8 +247,7 @@ fn a_held_value_does_not_go_with_an_edit_that_had_not_seen_it() {
 fn known(fleet: &mut Fleet) -> Vec<String> {
     let mut known: Vec<String> = Vec::new();
     for node in &mut fleet.nodes {
-        let mut statement = node.app.prepare("SELECT note FROM account WHERE note IS NOT NULL").unwrap();
-        known.extend(statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap));
+        known.extend(node.app.texts("SELECT note FROM account", &[]).into_iter().flatten());
         node.store.begin(Access::Read).unwrap();
         for held in node.store.held(None).unwrap() {
             known.push(format!("{:?}", decode_change(&held.change).unwrap()));

@@ -9,11 +9,10 @@ mod oracle;
 mod profile;
 mod world;
 
-use rusqlite::Connection;
 use saddlebag_stores::ledger::ConflictKind;
-use saddlebag_tests::fleet::temporary_folder;
-use saddlebag_tests::gnuhealth::{self, Recording, Replay};
-use saddlebag_tests::tell;
+use saddlebag_tests::engines::Engines;
+use saddlebag_tests::gnuhealth::{self, Beginning, Replay};
+use saddlebag_tests::{on_engines, tell};
 
 use oracle::Round;
 use world::{CLINICS, Start, World};
@@ -21,31 +20,30 @@ use world::{CLINICS, Start, World};
 /// Rounds of work, each followed by a courier's trips.
 const ROUNDS: usize = 4;
 
-#[test]
-fn two_clinics_with_patients_of_their_own_hold_what_one_would() {
-    patients_of_their_own("two_clinics_with_patients_of_their_own_hold_what_one_would", Start::Met);
+on_engines!(two_clinics_with_patients_of_their_own_hold_what_one_would: sqlite SQLITE, postgres POSTGRES);
+fn two_clinics_with_patients_of_their_own_hold_what_one_would(engines: Engines) {
+    patients_of_their_own("two_clinics_with_patients_of_their_own_hold_what_one_would", engines, Start::Met);
 }
 
-#[test]
-fn copies_that_work_before_they_first_meet_hold_what_one_would() {
-    patients_of_their_own("copies_that_work_before_they_first_meet_hold_what_one_would", Start::Strangers);
+on_engines!(copies_that_work_before_they_first_meet_hold_what_one_would: sqlite SQLITE, postgres POSTGRES);
+fn copies_that_work_before_they_first_meet_hold_what_one_would(engines: Engines) {
+    patients_of_their_own("copies_that_work_before_they_first_meet_hold_what_one_would", engines, Start::Strangers);
 }
 
-fn patients_of_their_own(test: &str, start: Start) {
-    let Some(packed) = gnuhealth::packed(test) else { return };
-    let recordings = Recording::apart();
-    let folder = temporary_folder();
-    let one = folder.path().join("one.db");
-    gnuhealth::unpack(&packed, &one);
+fn patients_of_their_own(test: &str, engines: Engines, start: Start) {
+    let Some(beginning) = Beginning::of(test, engines) else { return };
+    let recordings = beginning.apart();
+    let one = beginning.alone(&world::counted());
     for recording in &recordings {
-        let done = Replay::new(recording.clone(), &one).unwrap().run(&one, 0..recording.operations.len()).unwrap();
+        let done = Replay::new(recording.clone(), &one.app).unwrap().run(&one.app, 0..recording.operations.len()).unwrap();
         assert_eq!(done.skipped, 0);
     }
 
-    let mut world = World::new(&packed, &recordings, start, 41);
+    let mut world = World::new(&beginning, &recordings, start, 41);
     for round in 0..ROUNDS {
         for clinic in CLINICS {
             let done = world.work(clinic, round, ROUNDS);
+            assert_eq!(done.refused, Vec::<String>::new(), "a sync is in the way of {clinic}");
             assert_eq!(done.skipped, 0, "a sync took away what {clinic} needs");
         }
         // The first trips leave some of it on the way.
@@ -56,20 +54,20 @@ fn patients_of_their_own(test: &str, start: Start) {
 
     let disputes = world.conflicts();
     assert!(disputes.is_empty(), "nobody touched what the other did: {disputes:#?}");
-    let single = Connection::open(&one).unwrap();
-    let both = [("one clinic", &single), ("the ministry", &world.fleet.nodes[0].app)];
+    let both = [("one clinic", &one.app), ("the ministry", &world.fleet.nodes[0].app)];
     let found = gnuhealth::differences(&both).unwrap();
     assert!(found.is_empty(), "{} differences: {:#?}", found.len(), &found[..found.len().min(10)]);
     let numbers = world.assert_numbers_in_dispute();
     assert!(numbers > 20, "only {numbers} numbers were given twice");
-    tell(&format!("gnuhealth, apart: {numbers} numbers given twice; {:?}", world.counts));
+    tell(&format!("gnuhealth, apart, {engines:?}: {numbers} numbers given twice; {:?}", world.counts));
     world.assert_counted(&["made", "lost", "applied", "known already", "operations"]);
 }
 
-#[test]
-fn two_clinics_that_undo_each_others_work_lose_nothing() {
-    let Some(packed) = gnuhealth::packed("two_clinics_that_undo_each_others_work_lose_nothing") else { return };
-    let mut world = World::new(&packed, &Recording::together(), Start::Met, 43);
+on_engines!(two_clinics_that_undo_each_others_work_lose_nothing: sqlite SQLITE, postgres POSTGRES);
+fn two_clinics_that_undo_each_others_work_lose_nothing(engines: Engines) {
+    let test = "two_clinics_that_undo_each_others_work_lose_nothing";
+    let Some(beginning) = Beginning::of(test, engines) else { return };
+    let mut world = World::new(&beginning, &beginning.together(), Start::Met, 43);
     let base = world.cells(1);
     let mut disputed = (0, 0);
     for round in 0..ROUNDS {
@@ -92,7 +90,7 @@ fn two_clinics_that_undo_each_others_work_lose_nothing() {
         }
     }
     let (values, deletions) = disputed;
-    tell(&format!("gnuhealth, together: {values} values and {deletions} deletions in dispute; {:?}", world.counts));
+    tell(&format!("gnuhealth, together, {engines:?}: {values} values and {deletions} deletions in dispute; {:?}", world.counts));
     assert!(values > 0 && deletions > 0, "{values} values and {deletions} deletions in dispute");
     world.assert_counted(&["made", "lost", "applied", "known already", "operations"]);
 }

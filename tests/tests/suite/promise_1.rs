@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use saddlebag_importer::ImportResult;
 use saddlebag_stores::ledger::{BesideWhy, ConflictKind, HeldKind};
 use saddlebag_tests::asking::held_values;
+use saddlebag_tests::engines::SQLITE;
 use saddlebag_tests::fleet::{Fleet, FleetPlan};
 use saddlebag_tests::meaning::{self, Table};
 
@@ -25,7 +26,7 @@ identity = 'assigned'
 
 /// A ministry and two clinics that all know the patients `a` and `b`; `own` is what the ministry's database has besides.
 fn fleet(seed: u64, own: &str) -> Fleet {
-    let plan = FleetPlan { names: &["ministry", "riverside", "hilltop"], tables: TABLES, seed };
+    let plan = FleetPlan { names: &["ministry", "riverside", "hilltop"], tables: TABLES, seed, engines: SQLITE };
     let mut fleet = Fleet::new(&plan, |index, connection| {
         connection.execute_batch(SCHEMA).unwrap();
         if index == 0 {
@@ -40,7 +41,7 @@ fn fleet(seed: u64, own: &str) -> Fleet {
 fn equal(fleet: &mut Fleet) {
     let tables = [Table::named("patient", &["uuid"]), Table::new("visit")];
     let names = ["ministry", "riverside", "hilltop"].into_iter();
-    let nodes: Vec<(&str, &Connection)> = names.zip(fleet.nodes.iter().map(|node| &node.app)).collect();
+    let nodes: Vec<(&str, &Connection)> = names.zip(fleet.nodes.iter().map(|node| &*node.app)).collect();
     let differences = meaning::differences(&nodes, &tables).unwrap();
     assert!(differences.is_empty(), "{differences:#?}");
     let versions: Vec<_> = fleet.nodes.iter_mut().map(|node| node.versions()).collect();
@@ -99,7 +100,7 @@ fn a_value_that_was_seen_is_overwritten_without_a_conflict_and_an_unseen_one_of_
 /// An older schema at the ministry between two newer ones, and a column that stores another form of what it is given.
 #[test]
 fn a_value_that_cannot_stand_in_its_column_stands_beside_the_record_and_travels_on() {
-    let plan = FleetPlan { names: &["ministry", "riverside", "hilltop"], tables: TABLES, seed: 4 };
+    let plan = FleetPlan { names: &["ministry", "riverside", "hilltop"], tables: TABLES, seed: 4, engines: SQLITE };
     let mut fleet = Fleet::new(&plan, |index, connection| {
         let sql = if index == 0 {
             SCHEMA.replace("phone TEXT", "phone INTEGER")

@@ -1,12 +1,14 @@
 //! DESIGN.md's promises, one by one: what is promised and what would break it.
 
-use rusqlite::Connection;
 use saddlebag_importer::{ImportError, ImportResult};
 use saddlebag_keys::trust::HeadRefusal;
-use saddlebag_samples::{clinic, create, reference_data, work_day};
-use saddlebag_stores::{Access, Store};
+use saddlebag_samples::{clinic, reference_data, work_day};
+use saddlebag_stores::Access;
+use saddlebag_tests::app::App;
+use saddlebag_tests::engines::{Engines, SQLITE};
 use saddlebag_tests::fleet::{Fleet, FleetNode, FleetPlan};
 use saddlebag_tests::meaning::{self, Table};
+use saddlebag_tests::on_engines;
 
 const TABLES: &str = "
 [facility]
@@ -31,10 +33,10 @@ identity = 'natural(patient_id, program_id)'
 
 pub(crate) const NAMES: [&str; 3] = ["ministry", "riverside", "hilltop"];
 
-pub(crate) fn clinics(seed: u64) -> Fleet {
-    Fleet::new(&FleetPlan { names: &NAMES, tables: TABLES, seed }, |_, connection| {
-        create(connection).unwrap();
-        reference_data(connection).unwrap();
+pub(crate) fn clinics(on: Engines, seed: u64) -> Fleet {
+    Fleet::new(&FleetPlan { names: &NAMES, tables: TABLES, seed, engines: on }, |_, app| {
+        app.execute_batch(clinic::SCHEMA).unwrap();
+        app.through_sqlite(clinic::SCHEMA, |connection| reference_data(connection).unwrap());
     })
 }
 
@@ -46,8 +48,17 @@ fn said(node: &FleetNode) -> meaning::Meaning {
     meaning::meaning(&node.app, &tables()).unwrap()
 }
 
+/// These nodes say the same.
+fn equal(fleet: &Fleet, nodes: &[usize]) {
+    let nodes: Vec<(&str, &App)> = nodes.iter().map(|node| (NAMES[*node], &fleet.nodes[*node].app)).collect();
+    let differences = meaning::differences(&nodes, &tables()).unwrap();
+    assert!(differences.is_empty(), "{differences:#?}");
+}
+
 fn work(fleet: &mut Fleet, node: usize, seed: u64) {
-    let _done = work_day(&mut fleet.nodes[node].app, NAMES[node], seed, 4).unwrap();
+    fleet.nodes[node].app.through_sqlite(clinic::SCHEMA, |connection| {
+        let _done = work_day(connection, NAMES[node], seed, 4).unwrap();
+    });
 }
 
 /// Three bundles of one clinic, none of them acknowledged: each covers what those before it do.
@@ -61,9 +72,9 @@ fn three_bundles(fleet: &mut Fleet) -> Vec<Vec<u8>> {
     bundles
 }
 
-#[test]
-fn promise_2_nothing_comes_twice_in_whatever_order() {
-    let mut fleet = clinics(2);
+on_engines!(promise_2_nothing_comes_twice_in_whatever_order);
+fn promise_2_nothing_comes_twice_in_whatever_order(on: Engines) {
+    let mut fleet = clinics(on, 2);
     fleet.settle();
     let bundles = three_bundles(&mut fleet);
     let orders: [&[usize]; 8] =
@@ -83,9 +94,9 @@ fn promise_2_nothing_comes_twice_in_whatever_order() {
     }
 }
 
-#[test]
-fn promise_2_a_known_bundle_leaves_every_byte_as_it_was() {
-    let mut fleet = clinics(3);
+on_engines!(promise_2_a_known_bundle_leaves_every_byte_as_it_was);
+fn promise_2_a_known_bundle_leaves_every_byte_as_it_was(on: Engines) {
+    let mut fleet = clinics(on, 3);
     let bundles = three_bundles(&mut fleet);
     let ministry = &mut fleet.nodes[0];
     assert_eq!(ministry.import(&bundles[2]).unwrap().result, ImportResult::Applied);
@@ -96,9 +107,9 @@ fn promise_2_a_known_bundle_leaves_every_byte_as_it_was() {
     }
 }
 
-#[test]
-fn promise_3_all_end_equal() {
-    let mut fleet = clinics(4);
+on_engines!(promise_3_all_end_equal);
+fn promise_3_all_end_equal(on: Engines) {
+    let mut fleet = clinics(on, 4);
     for day in 1..=3 {
         work(&mut fleet, 1, day);
         work(&mut fleet, 2, day + 100);
@@ -106,10 +117,8 @@ fn promise_3_all_end_equal() {
         fleet.carry(0, 2);
     }
     fleet.settle();
-    let ends: Vec<_> = fleet.nodes.iter().map(said).collect();
-    assert!(ends[0]["encounter"].len() > 10, "something was carried");
-    assert_eq!(ends[0], ends[1]);
-    assert_eq!(ends[0], ends[2]);
+    assert!(fleet.nodes[0].count("encounter") > 10, "something was carried");
+    equal(&fleet, &[0, 1, 2]);
     let versions: Vec<_> = fleet.nodes.iter_mut().map(FleetNode::versions).collect();
     assert_eq!(versions[0], versions[1]);
     assert_eq!(versions[0], versions[2]);
@@ -117,7 +126,7 @@ fn promise_3_all_end_equal() {
 
 #[test]
 fn promise_4_a_bundle_that_fails_in_the_middle_changes_nothing() {
-    let mut fleet = clinics(5);
+    let mut fleet = clinics(SQLITE, 5);
     let _done = work_day(&mut fleet.nodes[1].app, NAMES[1], 1, 60).unwrap();
     let bundle = fleet.export(1, 0).remove(0);
     let ministry = &mut fleet.nodes[0];
@@ -144,43 +153,35 @@ fn promise_4_a_bundle_that_fails_in_the_middle_changes_nothing() {
     panic!("it never succeeded");
 }
 
-#[test]
-fn promise_5_one_bad_record_stops_only_itself() {
-    let mut fleet = clinics(6);
+on_engines!(promise_5_one_bad_record_stops_only_itself);
+fn promise_5_one_bad_record_stops_only_itself(on: Engines) {
+    let mut fleet = clinics(on, 6);
     work(&mut fleet, 1, 1);
     // The ministry's database refuses what the clinic's takes.
     let ministry = &fleet.nodes[0];
-    ministry.app.execute_batch("CREATE UNIQUE INDEX one_phone ON patient (phone)").unwrap();
-    let clinic = &fleet.nodes[1].app;
-    clinic.execute("UPDATE patient SET phone = '555'", []).unwrap();
-    let patients: u64 = count(clinic, "patient");
+    ministry.run("CREATE UNIQUE INDEX one_phone ON patient (phone)");
+    fleet.nodes[1].run("UPDATE patient SET phone = '555'");
+    let patients = fleet.nodes[1].count("patient").cast_unsigned();
     assert!(patients > 1);
     let bundle = fleet.export(1, 0).remove(0);
     let applied = fleet.nodes[0].import(&bundle).unwrap();
     assert_eq!(applied.tally.quarantined, patients - 1, "one patient took the number");
-    assert_eq!(count(&fleet.nodes[0].app, "patient"), 1);
+    assert_eq!(fleet.nodes[0].count("patient"), 1);
     assert!(applied.tally.parked > 0, "what belongs to the others waits");
-    let expected: u64 = fleet.nodes[1]
-        .app
-        .query_row("SELECT count(*) FROM encounter WHERE patient_id = (SELECT min(id) FROM patient)", [], |row| {
-            row.get::<_, i64>(0).map(i64::cast_unsigned)
-        })
-        .unwrap();
-    assert_eq!(count(&fleet.nodes[0].app, "encounter"), expected, "what belongs to the first is there");
+    // Whichever patient took the number.
+    let taker = fleet.nodes[0].ask("SELECT uuid FROM patient");
+    let of = format!("encounter WHERE patient_id = (SELECT id FROM patient WHERE uuid = {taker})");
+    let expected = fleet.nodes[1].count(&of);
+    assert_eq!(fleet.nodes[0].count("encounter"), expected, "what belongs to the first is there");
     // The reason goes, and everything comes.
-    fleet.nodes[0].app.execute_batch("DROP INDEX one_phone").unwrap();
+    fleet.nodes[0].run("DROP INDEX one_phone");
     fleet.settle();
     work(&mut fleet, 1, 2);
     fleet.settle();
-    assert_eq!(said(&fleet.nodes[0]), said(&fleet.nodes[1]));
+    equal(&fleet, &[0, 1]);
     fleet.nodes[0].store.begin(Access::Read).unwrap();
     assert!(fleet.nodes[0].store.held(None).unwrap().is_empty());
     fleet.nodes[0].store.rollback().unwrap();
-}
-
-fn count(connection: &Connection, table: &str) -> u64 {
-    let sql = format!("SELECT count(*) FROM {table}");
-    connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap().cast_unsigned()
 }
 
 /// Nothing in the database changed, and the bundle was refused for the reason that `expected` knows.
@@ -193,12 +194,12 @@ fn refused(node: &mut FleetNode, bundle: &[u8], expected: impl Fn(&ImportError) 
     assert_eq!(node.dump(), before);
 }
 
-#[test]
-fn promise_6_every_changed_byte_and_every_length_is_refused() {
-    let mut fleet = clinics(7);
+on_engines!(promise_6_every_changed_byte_and_every_length_is_refused);
+fn promise_6_every_changed_byte_and_every_length_is_refused(on: Engines) {
+    let mut fleet = clinics(on, 7);
     fleet.settle();
     let sql = "INSERT INTO patient (uuid, name) VALUES ('0d2ac5a8-5b3e-4f43-9d60-6c9f5d0a1b2c', 'x')";
-    if fleet.nodes[1].app.execute(sql, []).is_err() {
+    if fleet.nodes[1].app.execute_batch(sql).is_err() {
         work(&mut fleet, 1, 1);
     }
     let bundle = fleet.export(1, 0).remove(0);
@@ -219,10 +220,10 @@ fn promise_6_every_changed_byte_and_every_length_is_refused() {
     assert_eq!(ministry.import(&bundle).unwrap().result, ImportResult::Applied);
 }
 
-#[test]
-fn promise_6_strangers_others_and_other_deployments_are_not_read() {
-    let mut fleet = clinics(8);
-    let mut elsewhere = clinics(9);
+on_engines!(promise_6_strangers_others_and_other_deployments_are_not_read);
+fn promise_6_strangers_others_and_other_deployments_are_not_read(on: Engines) {
+    let mut fleet = clinics(on, 8);
+    let mut elsewhere = clinics(on, 9);
     work(&mut fleet, 1, 1);
     work(&mut elsewhere, 1, 1);
     let for_ministry = fleet.export(1, 0).remove(0);
@@ -237,7 +238,8 @@ fn promise_6_strangers_others_and_other_deployments_are_not_read() {
     work(&mut fleet, 2, 2);
     let stranger = fleet.export(2, 0).remove(0);
     let mut aloof = fleet.nodes[0].fork("aloof");
-    aloof.app.execute("DELETE FROM saddlebag_link WHERE name = 'hilltop'", []).unwrap();
+    let link = aloof.app.either("saddlebag_link", "saddlebag.link");
+    aloof.run(&format!("DELETE FROM {link} WHERE name = 'hilltop'"));
     refused(&mut aloof, &stranger, |error| matches!(error, ImportError::Head(HeadRefusal::UnknownSender { .. })));
     // An admitted node that says that it is another one.
     let (hilltop, ministry) = (fleet.nodes[2].me.id, fleet.nodes[0].me.id);

@@ -9,14 +9,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::{Connection, OptionalExtension};
 use saddlebag_formats::members::decode_change;
 use saddlebag_formats::row_state_bytes::decode_values;
 use saddlebag_formats::{Action, Value};
-use saddlebag_stores::{Access, Store};
+use saddlebag_stores::Access;
+use saddlebag_tests::app::{App, Sql, number, said, text as text_of};
+use saddlebag_tests::engines::{Engines, POSTGRES, SQLITE};
 use saddlebag_tests::fleet::{Fleet, FleetPlan, TestEntropy};
 use saddlebag_tests::meaning::{self, Table};
-use saddlebag_tests::tell;
+use saddlebag_tests::{on_engines, tell};
 
 const SCHEMA: &str = "
 CREATE TABLE village (id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, title TEXT, district TEXT DEFAULT 'none');
@@ -89,16 +90,16 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
-        let plan = FleetPlan { names: &NAMES, tables: TABLES, seed };
-        let mut fleet = Fleet::new(&plan, |index, connection| {
+    fn new(on: Engines, seed: u64) -> Self {
+        let plan = FleetPlan { names: &NAMES, tables: TABLES, seed, engines: on };
+        let mut fleet = Fleet::new(&plan, |index, app| {
             let schema = if index == 0 {
                 let end = SCHEMA.find("CREATE TABLE visit").unwrap();
                 format!("{}{STRICT}", &SCHEMA[..end])
             } else {
                 SCHEMA.to_owned()
             };
-            connection.execute_batch(&schema).unwrap();
+            app.execute_batch(&schema).unwrap();
         });
         let mut random = TestEntropy(seed ^ 0xA5A5);
         for node in &mut fleet.nodes {
@@ -125,7 +126,7 @@ impl World {
         format!("{prefix}{}", self.next)
     }
 
-    fn app(&self, node: usize) -> &Connection {
+    fn app(&self, node: usize) -> &App {
         &self.fleet.nodes[node].app
     }
 
@@ -135,14 +136,13 @@ impl World {
 
     /// The integer key of some row of a table.
     fn some(&mut self, node: usize, table: &str) -> Option<i64> {
-        let count: i64 =
-            self.app(node).query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
+        let count = self.app(node).count(table);
         if count == 0 {
             return None;
         }
         let offset = self.random.below(usize::try_from(count).unwrap());
         let sql = format!("SELECT id FROM {table} ORDER BY id LIMIT 1 OFFSET {offset}");
-        Some(self.app(node).query_row(&sql, [], |row| row.get(0)).unwrap())
+        self.app(node).number(&sql, &[])
     }
 
     fn work(&mut self) {
@@ -170,8 +170,8 @@ impl World {
         // Few codes: two places found the same village without knowing of each other.
         let code = format!("V{}", self.random.below(4));
         let title = self.token("title");
-        let sql = "INSERT OR IGNORE INTO village (code, title) VALUES (?1, ?2)";
-        if self.app(node).execute(sql, [&code, &title]).unwrap() == 1 {
+        let sql = "INSERT INTO village (code, title) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        if self.app(node).write(sql, &[said(&code), said(&title)]).unwrap() == 1 {
             self.wrote("village", &code, "title", &title, None);
             self.count("village founded");
         }
@@ -181,7 +181,7 @@ impl World {
         let (uuid, name, phone) = (uuid_text(&mut self.random), self.token("name"), self.token("phone"));
         let village = self.some(node, "village");
         let sql = "INSERT INTO patient (uuid, name, phone, village_id) VALUES (?1, ?2, ?3, ?4)";
-        self.app(node).execute(sql, (&uuid, &name, &phone, village)).unwrap();
+        self.app(node).write(sql, &[said(&uuid), said(&name), said(&phone), village.into()]).unwrap();
         self.wrote("patient", &uuid, "name", &name, None);
         self.wrote("patient", &uuid, "phone", &phone, None);
         self.count("patient registered");
@@ -196,7 +196,8 @@ impl World {
         let weight = if node == 0 && heavy { weight.replace("heavy", "weight") } else { weight };
         let previous = if self.random.below(2) == 0 { self.some(node, "visit") } else { None };
         let sql = "INSERT INTO visit (tag, note, weight, patient_id, previous_id) VALUES (?1, ?2, ?3, ?4, ?5)";
-        self.app(node).execute(sql, (&tag, &note, &weight, patient, previous)).unwrap();
+        let values = [said(&tag), said(&note), said(&weight), patient.into(), previous.into()];
+        self.app(node).write(sql, &values).unwrap();
         self.wrote("visit", &tag, "note", &note, None);
         self.wrote("visit", &tag, "weight", &weight, None);
         self.count(if heavy { "visit the central refuses" } else { "visit" });
@@ -211,7 +212,7 @@ impl World {
         // Half of all edits are to one record, which every place sees: so they meet.
         if self.random.below(2) == 0 {
             let sql = format!("SELECT id FROM {table} ORDER BY {name_column} LIMIT 1");
-            id = self.app(node).query_row(&sql, [], |row| row.get(0)).unwrap();
+            id = self.app(node).number(&sql, &[]).unwrap();
         }
         self.edit_one(node, table, name_column, column, id);
         self.count("edit");
@@ -219,12 +220,18 @@ impl World {
 
     fn edit_one(&mut self, node: usize, table: &'static str, name_column: &str, column: &'static str, id: i64) {
         let value = self.token(column);
-        let sql = format!("SELECT {name_column}, {column} FROM {table} WHERE id = ?1");
-        let (name, seen): (String, Option<String>) =
-            self.app(node).query_row(&sql, [id], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let (name, seen) = self.named(node, table, name_column, column, id);
         let sql = format!("UPDATE {table} SET {column} = ?1 WHERE id = ?2");
-        self.app(node).execute(&sql, (&value, id)).unwrap();
+        self.app(node).write(&sql, &[said(&value), id.into()]).unwrap();
         self.wrote(table, &name, column, &value, seen);
+    }
+
+    /// What names a row in the world, and what it holds in a column.
+    fn named(&self, node: usize, table: &str, name_column: &str, column: &str, id: i64) -> (String, Option<String>) {
+        let sql = format!("SELECT {name_column}, {column} FROM {table} WHERE id = ?1");
+        let row = self.app(node).rows(&sql, &[id.into()]).unwrap().remove(0);
+        let mut texts = row.into_iter().map(text_of);
+        (texts.next().flatten().unwrap(), texts.next().flatten())
     }
 
     fn edit_often(&mut self, node: usize) {
@@ -237,39 +244,40 @@ impl World {
 
     fn idle(&mut self, node: usize) {
         let Some(id) = self.some(node, "patient") else { return };
-        self.app(node).execute("UPDATE patient SET name = name, phone = phone WHERE id = ?1", [id]).unwrap();
+        self.app(node).write("UPDATE patient SET name = name, phone = phone WHERE id = ?1", &[id.into()]).unwrap();
         self.count("update that changes nothing");
     }
 
     fn move_house(&mut self, node: usize) {
         let (Some(patient), village) = (self.some(node, "patient"), self.some(node, "village")) else { return };
-        self.app(node).execute("UPDATE patient SET village_id = ?1 WHERE id = ?2", (village, patient)).unwrap();
+        let sql = "UPDATE patient SET village_id = ?1 WHERE id = ?2";
+        self.app(node).write(sql, &[village.into(), patient.into()]).unwrap();
         self.count("reference changed");
     }
 
     fn delete_visit(&mut self, node: usize) {
         let Some(id) = self.some(node, "visit") else { return };
-        self.app(node).execute("UPDATE visit SET previous_id = NULL WHERE previous_id = ?1", [id]).unwrap();
+        self.unlink(node, id);
         self.delete(node, "visit", "tag", id);
         self.count("visit deleted");
+    }
+
+    /// Nothing refers to a visit any more.
+    fn unlink(&self, node: usize, visit: i64) {
+        let sql = "UPDATE visit SET previous_id = NULL WHERE previous_id = ?1";
+        self.app(node).write(sql, &[visit.into()]).unwrap();
     }
 
     fn delete_patient(&mut self, node: usize) {
         let Some(id) = self.some(node, "patient") else { return };
         let sql = "SELECT id FROM visit WHERE patient_id = ?1";
-        let visits: Vec<i64> = self
-            .app(node)
-            .prepare(sql)
-            .unwrap()
-            .query_map([id], |row| row.get(0))
-            .unwrap()
-            .map(Result::unwrap)
-            .collect();
+        let rows = self.app(node).rows(sql, &[id.into()]).unwrap();
+        let visits: Vec<i64> = rows.into_iter().flatten().filter_map(number).collect();
         if visits.len() > 3 {
             return;
         }
         for visit in visits {
-            self.app(node).execute("UPDATE visit SET previous_id = NULL WHERE previous_id = ?1", [visit]).unwrap();
+            self.unlink(node, visit);
             self.delete(node, "visit", "tag", visit);
         }
         self.delete(node, "patient", "uuid", id);
@@ -280,34 +288,28 @@ impl World {
         let mut seen = BTreeMap::new();
         let mut name = String::new();
         for (_, _, column) in COLUMNS.iter().filter(|(of, ..)| *of == table) {
-            let sql = format!("SELECT {name_column}, {column} FROM {table} WHERE id = ?1");
-            let (named, value): (String, Option<String>) =
-                self.app(node).query_row(&sql, [id], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+            let (named, value) = self.named(node, table, name_column, column, id);
             name = named;
             seen.extend(value.map(|value| (*column, value)));
         }
-        self.app(node).execute(&format!("DELETE FROM {table} WHERE id = ?1"), [id]).unwrap();
+        self.app(node).write(&format!("DELETE FROM {table} WHERE id = ?1"), &[id.into()]).unwrap();
         self.deleted.push(Deleted { table, name, seen });
     }
 
     /// A village is deleted and entered again: the same record under another integer key.
     fn replace(&mut self, node: usize) {
         let Some(id) = self.some(node, "village") else { return };
-        let used: Option<i64> = self
-            .app(node)
-            .query_row("SELECT id FROM patient WHERE village_id = ?1", [id], |row| row.get(0))
-            .optional()
-            .unwrap();
-        if used.is_some() {
+        let used = "SELECT id FROM patient WHERE village_id = ?1";
+        if self.app(node).number(used, &[id.into()]).is_some() {
             return;
         }
         let sql = "SELECT code FROM village WHERE id = ?1";
-        let code: String = self.app(node).query_row(sql, [id], |row| row.get(0)).unwrap();
+        let code = self.app(node).text(sql, &[id.into()]).unwrap();
         self.delete(node, "village", "code", id);
         if self.random.below(2) == 0 {
             let title = self.token("title");
             let sql = "INSERT INTO village (code, title) VALUES (?1, ?2)";
-            self.app(node).execute(sql, [&code, &title]).unwrap();
+            self.app(node).write(sql, &[said(&code), said(&title)]).unwrap();
             self.wrote("village", &code, "title", &title, None);
             self.count("village entered again");
         } else {
@@ -386,11 +388,9 @@ impl World {
         let mut values = BTreeMap::new();
         for (table, name, column) in COLUMNS {
             let sql = format!("SELECT {name}, {column} FROM {table} WHERE {column} IS NOT NULL");
-            let mut statement = self.app(node).prepare(&sql).unwrap();
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-            for row in rows {
-                let (name, value): (String, String) = row.unwrap();
-                values.insert((table, name, column), value);
+            for row in self.app(node).rows(&sql, &[]).unwrap() {
+                let [Sql::Text(name), Sql::Text(value)] = row.as_slice() else { panic!("{row:?}") };
+                values.insert((table, name.clone(), column), value.clone());
             }
         }
         values
@@ -506,8 +506,8 @@ fn uuid_text(random: &mut TestEntropy) -> String {
     )
 }
 
-fn run(seed: u64, totals: &mut BTreeMap<&'static str, u64>) {
-    let mut world = World::new(seed);
+fn run(on: Engines, seed: u64, totals: &mut BTreeMap<&'static str, u64>) {
+    let mut world = World::new(on, seed);
     let steps = 60 + world.random.below(80);
     for _ in 0..steps {
         if world.random.below(2) == 0 {
@@ -525,27 +525,36 @@ fn run(seed: u64, totals: &mut BTreeMap<&'static str, u64>) {
     }
 }
 
-#[test]
-fn every_committed_value_is_final_or_overwritten_or_kept() {
+/// Cases by default. A server takes longer over each.
+fn cases(on: Engines) -> u64 {
+    match on {
+        SQLITE => 200,
+        POSTGRES => 20,
+        _ => 10,
+    }
+}
+
+on_engines!(every_committed_value_is_final_or_overwritten_or_kept);
+fn every_committed_value_is_final_or_overwritten_or_kept(on: Engines) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let first = number("SADDLEBAG_SEED").unwrap_or(1);
-    let cases = number("SADDLEBAG_CASES").unwrap_or(200);
+    let cases = number("SADDLEBAG_CASES").unwrap_or_else(|| cases(on));
     let mut totals = BTreeMap::new();
     for seed in first..first + cases {
         let outcome = std::panic::catch_unwind(|| {
             let mut counts = BTreeMap::new();
-            run(seed, &mut counts);
+            run(on, seed, &mut counts);
             counts
         });
         match outcome {
             Ok(counts) => counts.into_iter().for_each(|(what, count)| *totals.entry(what).or_default() += count),
             Err(panic) => {
-                tell(&format!("seed {seed} failed; run it alone with SADDLEBAG_SEED={seed} SADDLEBAG_CASES=1"));
+                tell(&format!("{on:?}: seed {seed} failed; run it alone with SADDLEBAG_SEED={seed} SADDLEBAG_CASES=1"));
                 std::panic::resume_unwind(panic);
             }
         }
     }
-    tell(&format!("{cases} cases from seed {first}: {totals:?}"));
+    tell(&format!("{on:?}: {cases} cases from seed {first}: {totals:?}"));
     if cases >= 200 {
         for what in [
             "village founded",

@@ -1,10 +1,12 @@
 //! What an adversary of the code would try: split feeds, lost triggers, an application's triggers, cascades.
 
-use rusqlite::Connection;
+use saddlebag_stores::Access;
 use saddlebag_stores::ledger::{Conflict, Held};
-use saddlebag_stores::{Access, Store};
+use saddlebag_tests::app::App;
+use saddlebag_tests::engines::{Engine, Engines, SQLITE, engine_of};
 use saddlebag_tests::fleet::{Fleet, FleetNode, FleetPlan};
 use saddlebag_tests::meaning::{self, Table};
+use saddlebag_tests::on_engines;
 
 const SCHEMA: &str = "
 CREATE TABLE person (id INTEGER PRIMARY KEY, ref TEXT UNIQUE, name TEXT, phone TEXT DEFAULT 'none',
@@ -28,27 +30,27 @@ identity = 'natural(person_id, word)'
 ";
 
 /// A ministry and a clinic; `own` is what the ministry's database has beyond the clinic's.
-fn fleet(seed: u64, own: &str) -> Fleet {
-    let plan = FleetPlan { names: &["ministry", "clinic"], tables: TABLES, seed };
-    Fleet::new(&plan, |index, connection| {
-        connection.execute_batch(SCHEMA).unwrap();
+fn fleet(on: Engines, seed: u64, own: &str) -> Fleet {
+    let plan = FleetPlan { names: &["ministry", "clinic"], tables: TABLES, seed, engines: on };
+    Fleet::new(&plan, |index, app| {
+        app.execute_batch(SCHEMA).unwrap();
         if index == 0 {
-            connection.execute_batch(own).unwrap();
+            app.execute_batch(own).unwrap();
         }
     })
 }
 
 fn clinic(fleet: &Fleet, sql: &str) {
-    fleet.nodes[1].app.execute_batch(sql).unwrap();
+    fleet.nodes[1].run(sql);
 }
 
 fn ministry(fleet: &Fleet, sql: &str) {
-    fleet.nodes[0].app.execute_batch(sql).unwrap();
+    fleet.nodes[0].run(sql);
 }
 
 /// One value as text, null as `NULL`.
 fn ask(node: &FleetNode, sql: &str) -> String {
-    node.app.query_row(&format!("SELECT quote(({sql}))"), [], |row| row.get(0)).unwrap()
+    node.ask(sql)
 }
 
 fn conflicts(node: &mut FleetNode) -> Vec<Conflict> {
@@ -67,27 +69,29 @@ fn held(node: &mut FleetNode) -> Vec<Held> {
 
 fn equal(fleet: &mut Fleet) {
     let tables = [Table::named("person", &["ref"]), Table::new("note"), Table::new("tag"), Table::new("tagged")];
-    let nodes: Vec<(&str, &Connection)> = vec![("ministry", &fleet.nodes[0].app), ("clinic", &fleet.nodes[1].app)];
+    let nodes: Vec<(&str, &App)> = vec![("ministry", &fleet.nodes[0].app), ("clinic", &fleet.nodes[1].app)];
     let differences = meaning::differences(&nodes, &tables).unwrap();
     assert!(differences.is_empty(), "{differences:#?}");
     assert_eq!(fleet.nodes[0].versions(), fleet.nodes[1].versions());
 }
 
-#[test]
-fn what_was_deleted_while_the_triggers_were_gone_never_comes_back_empty() {
-    let mut fleet = fleet(1, "");
+on_engines!(what_was_deleted_while_the_triggers_were_gone_never_comes_back_empty);
+fn what_was_deleted_while_the_triggers_were_gone_never_comes_back_empty(on: Engines) {
+    let mut fleet = fleet(on, 1, "");
     clinic(&fleet, "INSERT INTO person (ref, name, phone) VALUES ('A', 'Abena', '1')");
     fleet.settle();
-    ministry(&fleet, "DROP TRIGGER saddlebag_2_delete; DELETE FROM person");
+    let app = &fleet.nodes[0].app;
+    ministry(&fleet, app.either("DROP TRIGGER saddlebag_2_delete", "DROP TRIGGER saddlebag_2_delete ON person"));
+    ministry(&fleet, "DELETE FROM person");
     clinic(&fleet, "UPDATE person SET phone = '2'");
     fleet.settle();
     assert_ne!(ask(&fleet.nodes[1], "SELECT count(*) FROM person WHERE name IS NULL"), "1");
     assert!(!held(&mut fleet.nodes[0]).is_empty(), "the edit stands where a person can see it");
 }
 
-#[test]
-fn receipts_in_the_last_part_of_a_split_feed_outlive_the_acknowledgement_of_the_first() {
-    let mut fleet = fleet(2, "CREATE UNIQUE INDEX one_name ON person (name)");
+on_engines!(receipts_in_the_last_part_of_a_split_feed_outlive_the_acknowledgement_of_the_first);
+fn receipts_in_the_last_part_of_a_split_feed_outlive_the_acknowledgement_of_the_first(on: Engines) {
+    let mut fleet = fleet(on, 2, "CREATE UNIQUE INDEX one_name ON person (name)");
     clinic(&fleet, "INSERT INTO person (ref, name) VALUES ('A', 'x'), ('B', 'x')");
     fleet.carry(1, 0);
     ministry(&fleet, "INSERT INTO tag VALUES ('a', 'a'), ('b', 'b'), ('c', 'c')");
@@ -104,9 +108,9 @@ fn receipts_in_the_last_part_of_a_split_feed_outlive_the_acknowledgement_of_the_
     assert_eq!(node.store.received_receipts().unwrap().len(), 1, "the clinic was told what became of its record");
 }
 
-#[test]
-fn a_split_feed_carries_a_deletion_after_what_it_waits_for() {
-    let mut fleet = fleet(3, "");
+on_engines!(a_split_feed_carries_a_deletion_after_what_it_waits_for);
+fn a_split_feed_carries_a_deletion_after_what_it_waits_for(on: Engines) {
+    let mut fleet = fleet(on, 3, "");
     clinic(
         &fleet,
         "INSERT INTO person (id, ref, name) VALUES (1, 'A', 'a'), (2, 'B', 'b');
@@ -125,14 +129,25 @@ fn a_split_feed_carries_a_deletion_after_what_it_waits_for() {
     equal(&mut fleet);
 }
 
-const TRIGGER: &str = "
-CREATE TABLE log (text TEXT);
-CREATE TRIGGER log_tag AFTER UPDATE ON tag BEGIN INSERT INTO log VALUES ('changed'); END;
-";
+/// A trigger of the ministry's application that has nothing to do with the matter.
+fn trigger(on: Engines) -> &'static str {
+    match engine_of(on, 0) {
+        Engine::Sqlite => {
+            "CREATE TABLE log (text TEXT);
+             CREATE TRIGGER log_tag AFTER UPDATE ON tag BEGIN INSERT INTO log VALUES ('changed'); END;"
+        }
+        Engine::Postgres => {
+            "CREATE TABLE log (text TEXT);
+             CREATE FUNCTION log_tag() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN INSERT INTO log VALUES ('changed'); RETURN NULL; END $$;
+             CREATE TRIGGER log_tag AFTER UPDATE ON tag FOR EACH ROW EXECUTE FUNCTION log_tag();"
+        }
+    }
+}
 
-#[test]
-fn where_triggers_stay_on_a_changed_primary_key_is_no_deletion() {
-    let mut fleet = fleet(4, TRIGGER);
+on_engines!(where_triggers_stay_on_a_changed_primary_key_is_no_deletion);
+fn where_triggers_stay_on_a_changed_primary_key_is_no_deletion(on: Engines) {
+    let mut fleet = fleet(on, 4, trigger(on));
     clinic(&fleet, "INSERT INTO tag VALUES ('tb', 'tuberculosis')");
     fleet.settle();
     let uid = fleet.nodes[1].versions().keys().next().unwrap().1;
@@ -142,9 +157,9 @@ fn where_triggers_stay_on_a_changed_primary_key_is_no_deletion() {
     assert!(fleet.nodes[0].versions().keys().all(|(_, known, _)| *known == uid), "it is the record that it was");
 }
 
-#[test]
-fn where_triggers_stay_on_a_key_that_saddlebag_itself_uses_again_is_no_deletion() {
-    let mut fleet = fleet(5, &format!("{TRIGGER} CREATE UNIQUE INDEX one_text ON note (text)"));
+on_engines!(where_triggers_stay_on_a_key_that_saddlebag_itself_uses_again_is_no_deletion);
+fn where_triggers_stay_on_a_key_that_saddlebag_itself_uses_again_is_no_deletion(on: Engines) {
+    let mut fleet = fleet(on, 5, &format!("{} CREATE UNIQUE INDEX one_text ON note (text)", trigger(on)));
     clinic(&fleet, "INSERT INTO note (text) VALUES ('x')");
     fleet.settle();
     clinic(&fleet, "DELETE FROM note; INSERT INTO note (id, text) VALUES (7, 'x')");
@@ -157,13 +172,22 @@ fn where_triggers_stay_on_a_key_that_saddlebag_itself_uses_again_is_no_deletion(
     assert_eq!(fleet.nodes[1].versions().keys().find(|(table, ..)| table == "note").unwrap().1, before);
 }
 
-#[test]
-fn a_row_that_a_trigger_silently_drops_is_held() {
-    let own = "CREATE TRIGGER no_ghosts BEFORE INSERT ON person WHEN NEW.name = 'ghost'
-               BEGIN SELECT RAISE (IGNORE); END;
-               CREATE TRIGGER no_renaming BEFORE UPDATE ON person WHEN NEW.name = 'ghost'
-               BEGIN SELECT RAISE (IGNORE); END;";
-    let mut fleet = fleet(6, own);
+on_engines!(a_row_that_a_trigger_silently_drops_is_held);
+fn a_row_that_a_trigger_silently_drops_is_held(on: Engines) {
+    let own = match engine_of(on, 0) {
+        Engine::Sqlite => {
+            "CREATE TRIGGER no_ghosts BEFORE INSERT ON person WHEN NEW.name = 'ghost'
+             BEGIN SELECT RAISE (IGNORE); END;
+             CREATE TRIGGER no_renaming BEFORE UPDATE ON person WHEN NEW.name = 'ghost'
+             BEGIN SELECT RAISE (IGNORE); END;"
+        }
+        Engine::Postgres => {
+            "CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+             CREATE TRIGGER no_ghosts BEFORE INSERT OR UPDATE ON person FOR EACH ROW
+             WHEN (NEW.name = 'ghost') EXECUTE FUNCTION leave_out();"
+        }
+    };
+    let mut fleet = fleet(on, 6, own);
     clinic(&fleet, "INSERT INTO person (ref, name) VALUES ('A', 'a'), ('B', 'ghost')");
     clinic(&fleet, "INSERT INTO note (person_id, text) SELECT id, ref FROM person");
     fleet.carry(1, 0);
@@ -177,9 +201,9 @@ fn a_row_that_a_trigger_silently_drops_is_held() {
     equal(&mut fleet);
 }
 
-#[test]
-fn a_deletion_never_takes_rows_with_it_that_refer_by_another_column() {
-    let mut fleet = fleet(7, "");
+on_engines!(a_deletion_never_takes_rows_with_it_that_refer_by_another_column);
+fn a_deletion_never_takes_rows_with_it_that_refer_by_another_column(on: Engines) {
+    let mut fleet = fleet(on, 7, "");
     clinic(&fleet, "INSERT INTO person (ref, name) VALUES ('A', 'a')");
     fleet.settle();
     ministry(&fleet, "INSERT INTO note (text, person_ref) VALUES ('x', 'A')");
@@ -190,9 +214,9 @@ fn a_deletion_never_takes_rows_with_it_that_refer_by_another_column() {
     equal(&mut fleet);
 }
 
-#[test]
-fn what_a_cascade_does_at_the_receiver_is_known() {
-    let mut fleet = fleet(8, "");
+on_engines!(what_a_cascade_does_at_the_receiver_is_known);
+fn what_a_cascade_does_at_the_receiver_is_known(on: Engines) {
+    let mut fleet = fleet(on, 8, "");
     clinic(
         &fleet,
         "INSERT INTO person (ref, name) VALUES ('A', 'a'); INSERT INTO tag VALUES ('tb', 'x');
@@ -209,10 +233,11 @@ fn what_a_cascade_does_at_the_receiver_is_known() {
 
 #[test]
 fn a_unique_column_that_replaces_replaces_nothing_for_saddlebag() {
-    let plan = FleetPlan { names: &["ministry", "clinic"], tables: "[item]\nidentity = 'assigned'", seed: 9 };
-    let mut fleet = Fleet::new(&plan, |_, connection| {
+    let plan =
+        FleetPlan { names: &["ministry", "clinic"], tables: "[item]\nidentity = 'assigned'", seed: 9, engines: SQLITE };
+    let mut fleet = Fleet::new(&plan, |_, app| {
         let sql = "CREATE TABLE item (id INTEGER PRIMARY KEY, code TEXT UNIQUE ON CONFLICT REPLACE, text TEXT)";
-        connection.execute_batch(sql).unwrap();
+        app.execute_batch(sql).unwrap();
     });
     ministry(&fleet, "INSERT INTO item (code, text) VALUES ('c', 'of the ministry')");
     clinic(&fleet, "INSERT INTO item (code, text) VALUES ('c', 'of the clinic')");
@@ -221,9 +246,9 @@ fn a_unique_column_that_replaces_replaces_nothing_for_saddlebag() {
     assert_eq!(held(&mut fleet.nodes[0]).len(), 1);
 }
 
-#[test]
-fn where_both_created_a_record_a_default_that_came_gives_way() {
-    let mut fleet = fleet(10, "");
+on_engines!(where_both_created_a_record_a_default_that_came_gives_way);
+fn where_both_created_a_record_a_default_that_came_gives_way(on: Engines) {
+    let mut fleet = fleet(on, 10, "");
     ministry(&fleet, "INSERT INTO person (ref, phone) VALUES ('A', '555')");
     fleet.nodes[1].clock.0.set(fleet.nodes[0].clock.0.get() + 1);
     clinic(&fleet, "INSERT INTO person (ref) VALUES ('A')");
@@ -233,9 +258,9 @@ fn where_both_created_a_record_a_default_that_came_gives_way() {
     equal(&mut fleet);
 }
 
-#[test]
-fn a_circle_that_cannot_come_back_parks_what_refers_to_it() {
-    let mut fleet = fleet(11, "");
+on_engines!(a_circle_that_cannot_come_back_parks_what_refers_to_it);
+fn a_circle_that_cannot_come_back_parks_what_refers_to_it(on: Engines) {
+    let mut fleet = fleet(on, 11, "");
     clinic(
         &fleet,
         "INSERT INTO person (id, ref, name) VALUES (1, 'A', 'a'), (2, 'B', 'b');
@@ -253,9 +278,9 @@ fn a_circle_that_cannot_come_back_parks_what_refers_to_it() {
     assert_eq!(held(&mut fleet.nodes[0]).len(), 1);
 }
 
-#[test]
-fn a_natural_key_that_was_corrected_away_may_be_used_again() {
-    let mut fleet = fleet(12, "");
+on_engines!(a_natural_key_that_was_corrected_away_may_be_used_again);
+fn a_natural_key_that_was_corrected_away_may_be_used_again(on: Engines) {
+    let mut fleet = fleet(on, 12, "");
     clinic(&fleet, "INSERT INTO person (ref, name) VALUES ('A', 'first')");
     fleet.settle();
     clinic(&fleet, "UPDATE person SET ref = 'A2'; INSERT INTO person (ref, name) VALUES ('A', 'second')");
@@ -264,11 +289,12 @@ fn a_natural_key_that_was_corrected_away_may_be_used_again() {
     equal(&mut fleet);
 }
 
-#[test]
-fn a_row_that_stayed_at_home_travels_once_its_key_is_corrected() {
-    let plan = FleetPlan { names: &["ministry", "clinic"], tables: "[code]\nidentity = 'uuid(uuid)'", seed: 13 };
-    let mut fleet = Fleet::new(&plan, |_, connection| {
-        connection.execute_batch("CREATE TABLE code (id INTEGER PRIMARY KEY, uuid TEXT, text TEXT)").unwrap();
+on_engines!(a_row_that_stayed_at_home_travels_once_its_key_is_corrected);
+fn a_row_that_stayed_at_home_travels_once_its_key_is_corrected(on: Engines) {
+    let plan =
+        FleetPlan { names: &["ministry", "clinic"], tables: "[code]\nidentity = 'uuid(uuid)'", seed: 13, engines: on };
+    let mut fleet = Fleet::new(&plan, |_, app| {
+        app.execute_batch("CREATE TABLE code (id INTEGER PRIMARY KEY, uuid TEXT, text TEXT)").unwrap();
     });
     clinic(&fleet, "INSERT INTO code (uuid, text) VALUES ('x', 'first'), ('x', 'second')");
     fleet.settle();

@@ -14,6 +14,7 @@ use saddlebag_stores::sqlite::SqliteStore;
 use saddlebag_stores::store::AbsorbContext;
 use saddlebag_stores::tracking::Tracking;
 use saddlebag_stores::{Access, Store};
+use saddlebag_tests::engines::SQLITE;
 use saddlebag_tests::fleet::{Fleet, FleetPlan, TestEntropy, temporary_folder};
 use saddlebag_tests::meaning::{self, Table};
 use saddlebag_tests::synthea::{self, Half};
@@ -357,7 +358,7 @@ fn in_a_wide_table_only_the_changed_column_gets_a_new_version() {
 #[test]
 fn records_of_such_tables_travel() {
     let (nasty, tables) = (nasty(), config(&NASTY_TABLES));
-    let plan = FleetPlan { names: &["ministry", "clinic"], tables: &tables, seed: 9 };
+    let plan = FleetPlan { names: &["ministry", "clinic"], tables: &tables, seed: 9, engines: SQLITE };
     let mut fleet = Fleet::new(&plan, |_, connection| connection.execute_batch(&nasty).unwrap());
     let compared = [
         Table::named("order", &["select"]),

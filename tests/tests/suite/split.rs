@@ -1,21 +1,23 @@
 //! A feed that is cut into several bundles.
 
-use rusqlite::Connection;
 use saddlebag_formats::Seq;
+use saddlebag_tests::app::App;
+use saddlebag_tests::engines::Engines;
 use saddlebag_tests::fleet::{Fleet, FleetPlan};
 use saddlebag_tests::meaning::{self, Table};
+use saddlebag_tests::on_engines;
 
 const ROWS: u32 = 60;
 const LIMIT: usize = 10;
 
-fn fleet(seed: u64) -> Fleet {
+fn fleet(on: Engines, seed: u64) -> Fleet {
     let tables = "[ward]\nidentity = 'natural(name)'\n[patient]\nidentity = 'assigned'";
-    let plan = FleetPlan { names: &["ministry", "clinic"], tables, seed };
-    Fleet::new(&plan, |_, connection| {
+    let plan = FleetPlan { names: &["ministry", "clinic"], tables, seed, engines: on };
+    Fleet::new(&plan, |_, app| {
         let sql = "CREATE TABLE ward (id INTEGER PRIMARY KEY, name TEXT UNIQUE, beds INTEGER);
                    CREATE TABLE patient (id INTEGER PRIMARY KEY, ward_id INTEGER REFERENCES ward (id), name TEXT, \
                                          weight REAL);";
-        connection.execute_batch(sql).unwrap();
+        app.execute_batch(sql).unwrap();
     })
 }
 
@@ -23,23 +25,24 @@ fn fill(fleet: &Fleet) {
     let app = &fleet.nodes[1].app;
     app.execute_batch("INSERT INTO ward (name, beds) VALUES ('a', 1), ('b', 2)").unwrap();
     for row in 0..ROWS {
-        app.execute("INSERT INTO patient (ward_id, name) VALUES (1 + ?1 % 2, 'p' || ?1)", [row]).unwrap();
+        let sql = format!("INSERT INTO patient (ward_id, name) VALUES ({}, 'p{row}')", 1 + row % 2);
+        app.execute_batch(&sql).unwrap();
     }
 }
 
 fn equal(fleet: &mut Fleet) {
     let tables = [Table::named("ward", &["name"]), Table::named("patient", &["name"])];
-    let nodes: Vec<(&str, &Connection)> = vec![("ministry", &fleet.nodes[0].app), ("clinic", &fleet.nodes[1].app)];
+    let nodes: Vec<(&str, &App)> = vec![("ministry", &fleet.nodes[0].app), ("clinic", &fleet.nodes[1].app)];
     let differences = meaning::differences(&nodes, &tables).unwrap();
     assert!(differences.is_empty(), "{differences:#?}");
     assert_eq!(fleet.nodes[0].versions(), fleet.nodes[1].versions());
 }
 
+on_engines!(a_part_never_holds_more_records_than_it_may);
 /// Every record has places in the feed before and after where it is cut, so that each stretch holds more records than
 /// have their latest place in it.
-#[test]
-fn a_part_never_holds_more_records_than_it_may() {
-    let mut fleet = fleet(1);
+fn a_part_never_holds_more_records_than_it_may(on: Engines) {
+    let mut fleet = fleet(on, 1);
     fill(&fleet);
     assert_eq!(fleet.export(1, 0).len(), 1, "and nobody ever gets it");
     fleet.nodes[1].app.execute_batch("UPDATE patient SET weight = id / 2.0; UPDATE ward SET beds = 9").unwrap();

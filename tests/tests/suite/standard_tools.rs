@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use saddlebag_tests::engines::SQLITE;
 use saddlebag_tests::fleet::{Fleet, FleetPlan, temporary_folder};
 
 const FORMAT: &str = include_str!("../../../docs/format.md");
@@ -32,7 +33,7 @@ impl Scene {
                 "`{tool}` is missing, and this test is never skipped: run ./test, which installs it"
             );
         }
-        let plan = FleetPlan { names: &["ministry", "clinic"], tables: TABLES, seed: 4 };
+        let plan = FleetPlan { names: &["ministry", "clinic"], tables: TABLES, seed: 4, engines: SQLITE };
         let mut fleet = Fleet::new(&plan, |index, app| {
             app.execute_batch("CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL, weight REAL)").unwrap();
             let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)

@@ -9,9 +9,10 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use saddlebag_formats::row_state_bytes::decode_values;
+use saddlebag_stores::Access;
 use saddlebag_stores::ledger::ConflictKind;
-use saddlebag_stores::{Access, Store};
 use saddlebag_tests::courier::Courier;
+use saddlebag_tests::engines::SQLITE;
 use saddlebag_tests::fleet::{Fleet, FleetPlan, TestEntropy};
 use saddlebag_tests::skip::needs_data;
 use saddlebag_tests::synthea::{self, Half, Work};
@@ -60,7 +61,7 @@ struct World {
 
 impl World {
     fn new(synthea: &Path) -> Self {
-        let plan = FleetPlan { names: &NAMES, tables: IDENTITIES, seed: 2026 };
+        let plan = FleetPlan { names: &NAMES, tables: IDENTITIES, seed: 2026, engines: SQLITE };
         let mut fleet =
             Fleet::new(&plan, |index, connection| synthea::load(connection, synthea, HALVES[index]).unwrap());
         // One clinic's records go in one bundle, the other's and the ministry's in several.

@@ -1,7 +1,11 @@
 use std::slice::from_ref;
 
-use super::super::testing;
+use saddlebag_formats::{Epoch, NodeId, Version, Writer};
+
+use super::super::writers::Writers;
+use super::super::{conflicts, testing};
 use super::*;
+use crate::ledger::{Conflict, ConflictKind, ConflictSide};
 
 fn one_held(uid: u8, since: i64, reason: &str) -> Held {
     Held {
@@ -32,7 +36,7 @@ fn what_is_held_again_keeps_its_date() {
     let again = Held { since: TimeMs(20), ..again };
     assert_eq!(held(&mut client, Some(LinkId(1))).unwrap(), [second, again.clone()]);
     assert_eq!(held(&mut client, Some(LinkId(2))).unwrap(), from_ref(&elsewhere));
-    drop_held(&mut client, LinkId(1), "person", Uid([2; 16])).unwrap();
+    drop_held(&mut client, LinkId(1), &[("person".to_owned(), Uid([2; 16]))]).unwrap();
     assert_eq!(held(&mut client, None).unwrap(), [again, elsewhere]);
 }
 
@@ -90,19 +94,19 @@ fn a_conflict_is_found_once() {
     let name = Conflict { column: Some("name".to_owned()), kind: ConflictKind::Values, ..deletion.clone() };
     let later = Conflict { loser: ConflictSide { value: None, version: version(6, 3) }, ..deletion.clone() };
     let mut writers = Writers::default();
-    let mut add = |conflict: &Conflict| add_conflict(&mut client, &mut writers, conflict).unwrap();
+    let mut add = |conflict: &Conflict| conflicts::add(&mut client, &mut writers, from_ref(conflict)).unwrap()[0];
     let all = [deletion, name, later];
     assert_eq!(all.each_ref().map(&mut add), [true; 3]);
     let again = all.clone().map(|conflict| Conflict { found: TimeMs(60), ..conflict });
     assert_eq!(again.each_ref().map(&mut add), [false; 3]);
     let numbered: Vec<_> = (1..).zip(all).collect();
-    assert_eq!(conflicts(&mut client, &mut Writers::default()).unwrap(), numbered);
+    assert_eq!(conflicts::all(&mut client, &mut Writers::default()).unwrap(), numbered);
     save_held(&mut client, &[one_held(1, 1, "x"), one_held(2, 1, "x")]).unwrap();
     let found = LinkCounts { parked: 2, quarantined: 0, conflicts: 3 };
     assert_eq!(counts(&mut client, LinkId(1)).unwrap(), found);
     assert_eq!(counts(&mut client, LinkId(2)).unwrap(), LinkCounts::default());
     client.batch("losing a writer", "DELETE FROM saddlebag.writer WHERE number = 1").unwrap();
-    let error = conflicts(&mut client, &mut Writers::default()).unwrap_err();
+    let error = conflicts::all(&mut client, &mut Writers::default()).unwrap_err();
     assert!(matches!(&error, StoreError::Damaged { reason, .. } if reason == "there is no writer 1"), "{error}");
 }
 
@@ -116,19 +120,19 @@ fn receipt(uid: u8, column: Option<&str>, outcome: Outcome, reason: &str) -> Sto
 fn a_receipt_goes_until_it_has_arrived() {
     let Some(mut client) = testing::own_tables("a_receipt_goes_until_it_has_arrived") else { return };
     let link = LinkId(1);
-    add_receipt(&mut client, &[]).unwrap();
+    add_receipts(&mut client, &[]).unwrap();
     assert!(!has_new_receipts(&mut client, link).unwrap());
     let one = receipt(1, None, Outcome::Parked, "waits");
     let other = receipt(1, Some("name"), Outcome::Conflict, "overwritten");
-    add_receipt(&mut client, &[receipt(1, None, Outcome::Quarantined, "no"), other.clone(), one.clone()]).unwrap();
+    add_receipts(&mut client, &[receipt(1, None, Outcome::Quarantined, "no"), other.clone(), one.clone()]).unwrap();
     assert_eq!(receipts_to_send(&mut client, link).unwrap(), [one.clone(), other.clone()], "the last one counts");
     assert_eq!(receipts_to_send(&mut client, LinkId(2)).unwrap(), []);
     assert!(has_new_receipts(&mut client, link).unwrap());
     receipts_carried(&mut client, link, BundleNumber(4)).unwrap();
-    add_receipt(&mut client, from_ref(&one)).unwrap();
+    add_receipts(&mut client, from_ref(&one)).unwrap();
     assert!(!has_new_receipts(&mut client, link).unwrap(), "it says what it said before");
     let settled = receipt(1, None, Outcome::Settled, "");
-    add_receipt(&mut client, from_ref(&settled)).unwrap();
+    add_receipts(&mut client, from_ref(&settled)).unwrap();
     assert!(has_new_receipts(&mut client, link).unwrap());
     receipts_arrived(&mut client, link, BundleNumber(3)).unwrap();
     assert_eq!(receipts_to_send(&mut client, link).unwrap(), [settled.clone(), other]);
@@ -146,9 +150,9 @@ fn a_received_receipt_is_the_last_of_its_record_and_column() {
         receipt(1, Some("name"), Outcome::DeletionKept, "still used"),
         receipt(2, None, Outcome::Quarantined, "too long"),
     ];
-    save_received_receipt(&mut client, &all, TimeMs(1)).unwrap();
+    save_received_receipts(&mut client, &all, TimeMs(1)).unwrap();
     assert_eq!(received_receipts(&mut client).unwrap(), all);
     let again = receipt(1, None, Outcome::Settled, "came");
-    save_received_receipt(&mut client, from_ref(&again), TimeMs(2)).unwrap();
+    save_received_receipts(&mut client, from_ref(&again), TimeMs(2)).unwrap();
     assert_eq!(received_receipts(&mut client).unwrap(), [all[1].clone(), all[2].clone(), again]);
 }

@@ -81,16 +81,16 @@ fn columns_are_as_the_database_sees_them() {
     let Some(schema) = read_of("columns_are_as_the_database_sees_them", sql) else { return };
     let expected = [
         column("id", "integer", true, Some("nextval('public.t_id_seq'::regclass)")),
-        column("name", "character varying(50)", true, Some("'it''s'::character varying")),
+        column("name", "character varying(50)", true, Some("'it''s'")),
         column("fixed", "character(3)", false, None),
         column("amount", "numeric(10,2)", false, Some("0")),
         column("made", "timestamp(0) without time zone", false, None),
-        column("felt", "mood", false, Some("'good'::mood")),
+        column("felt", "mood", false, Some("'good'")),
         column("tags", "text[]", false, None),
-        column("of_domain", "character varying(7)", true, Some("'none'::character varying")),
-        column("own_default", "character varying(7)", false, Some("'some'::character varying")),
+        column("of_domain", "character varying(7)", true, Some("'none'")),
+        column("own_default", "character varying(7)", false, Some("'some'")),
         column("many", "code[]", false, None),
-        column("flag", "boolean", true, Some("true")),
+        column("flag", "boolean", true, Some("1")),
     ];
     assert_eq!(schema.table("t").unwrap().columns, expected);
 }

@@ -71,7 +71,7 @@ impl Function {
 }
 
 /// The functions of a table.
-pub(super) fn all(table: &TrackedTable) -> Vec<Function> {
+pub(super) fn all(table: &TrackedTable, is_partitioned: bool) -> Vec<Function> {
     let keys: Vec<&str> = table.key.iter().map(|part| part.declared_type.as_str()).collect();
     let olds = table.present().map(|column| column.declared_type.as_str());
     let (of_key, of_old) = (settings(keys.iter().copied()), settings(keys.iter().copied().chain(olds)));
@@ -82,13 +82,16 @@ pub(super) fn all(table: &TrackedTable) -> Vec<Function> {
         settings: settings.clone(),
         body,
     };
-    vec![
+    let mut functions = vec![
         function(Event::Insert, &of_key, insert(table)),
         function(Event::Update, &of_key, update(table)),
         function(Event::Delete, &of_old, delete(table)),
         function(Event::Truncate, &of_rows, truncate(table)),
-        function(Event::Move, &of_key, moving(table)),
-    ]
+    ];
+    if is_partitioned {
+        functions.push(function(Event::Move, &of_key, moving(table)));
+    }
+    functions
 }
 
 /// Each setting costs every call something: those of text forms are there only where one depends on them.
@@ -214,6 +217,9 @@ fn delete(table: &TrackedTable) -> String {
     )
 }
 
+/// Transactions that see one snapshot; TRUNCATE takes away what came after it too.
+const SNAPSHOTS: &str = "ARRAY['repeatable read', 'serializable']";
+
 /// Notes each row as deleted. On a partitioned table it has no rows to note, but new partitions may be without it yet.
 fn truncate(table: &TrackedTable) -> String {
     let number = table.number;
@@ -232,7 +238,8 @@ fn truncate(table: &TrackedTable) -> String {
         "noted smallint := 0;",
         &format!(
             "EXECUTE {} || TG_RELID::pg_catalog.regclass::text || ' AS t';\n\
-             IF EXISTS ({without}) THEN noted := {WHOLE_TABLE}; END IF;",
+             IF EXISTS ({without}) OR pg_catalog.current_setting('transaction_isolation') = ANY ({SNAPSHOTS})\n\
+             THEN noted := {WHOLE_TABLE}; END IF;",
             literal(&note)
         ),
         &format!("noted := {WHOLE_TABLE};"),

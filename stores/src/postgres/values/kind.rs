@@ -73,6 +73,12 @@ impl Kind {
         matches!(self, Kind::Integer { .. })
     }
 
+    /// Whether the database may refuse a text that [`Kind::to_text`] lets through.
+    pub(in crate::postgres) fn is_read_by_the_database(&self) -> bool {
+        let is_judged_here = matches!(self, Kind::Integer { .. } | Kind::Oid | Kind::Boolean | Kind::Bytes | Kind::Uuid);
+        !is_judged_here && !matches!(self, Kind::Single | Kind::Double)
+    }
+
     /// Whether it is a type of text: `text`, `character varying`, `character`, `name`.
     pub(in crate::postgres) fn is_text(&self) -> bool {
         matches!(self, Kind::Text { .. } | Kind::Padded { .. } | Kind::Name)

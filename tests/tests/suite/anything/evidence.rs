@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::types::Value as Sql;
 use saddlebag_formats::members::decode_change;
 use saddlebag_formats::row_state_bytes::decode_values;
 use saddlebag_formats::{Action, NodeId, RecordChange, Seq, TableDescription, Uid, Value};
+use saddlebag_stores::Access;
 use saddlebag_stores::ledger::{Beside, Conflict, HeldKind};
-use saddlebag_stores::{Access, Store};
+use saddlebag_tests::app::Sql;
 
 use super::look::typed;
 use super::schema::{Role, Spec};

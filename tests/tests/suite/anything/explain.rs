@@ -1,9 +1,8 @@
 //! Whether what is held, beside a record, or at home, really cannot be otherwise.
 
-use rusqlite::params_from_iter;
-use rusqlite::types::Value as Sql;
 use saddlebag_formats::{Action, Uid, Value};
 use saddlebag_stores::ledger::{Beside, BesideWhy, HeldKind};
+use saddlebag_tests::app::Sql;
 
 use super::evidence::{Evidence, HeldChange, plain};
 use super::look::{Row, typed};
@@ -93,18 +92,32 @@ fn held_is_true(world: &World, evidence: &Evidence, node: usize, held: &HeldChan
         assert!(missing || wanted.iter().any(|(_, value)| matches!(value, Value::Dangling(_))), "{}", told());
         return "held: required target that never comes";
     }
-    if held.reason.contains("constraint failed") {
+    if let Some(kind) = refusal(&held.reason) {
         let refused = is_refused(world, evidence, node, held, &wanted);
         assert!(refused, "{}, but the database takes it", told());
-        return if held.reason.contains("CHECK") {
-            "held: check"
-        } else if held.reason.contains("UNIQUE") {
-            "held: unique"
-        } else {
-            "held: other constraint"
-        };
+        return kind;
     }
     panic!("{}, for a reason that should not occur", told());
+}
+
+/// What kind of refusal a database's words tell of, in those of either engine.
+fn refusal(reason: &str) -> Option<&'static str> {
+    let has = |words: &[&str]| words.iter().any(|words| reason.contains(words));
+    if has(&["CHECK constraint failed", "violates check constraint"]) {
+        Some("held: check")
+    } else if is_about_unique(reason) {
+        Some("held: unique")
+    } else if has(&["constraint failed", "violates"]) {
+        Some("held: other constraint")
+    } else if has(&["does not fit", "cannot hold", "invalid input syntax"]) {
+        Some("held: a value of another type")
+    } else {
+        None
+    }
+}
+
+fn is_about_unique(reason: &str) -> bool {
+    reason.contains("UNIQUE constraint failed") || reason.contains("violates unique constraint")
 }
 
 /// Whether the database refuses a held change, tried by SQL alone and undone.
@@ -150,10 +163,8 @@ fn is_refused(world: &World, evidence: &Evidence, node: usize, held: &HeldChange
     };
     let app = world.app(node);
     app.execute_batch("BEGIN").unwrap();
-    let outcome = app.execute(&sql, params_from_iter(&parameters));
-    if !app.is_autocommit() {
-        app.execute_batch("ROLLBACK").unwrap();
-    }
+    let outcome = app.write(&sql, &parameters);
+    app.undo();
     outcome.is_err()
 }
 
@@ -241,9 +252,9 @@ pub(crate) fn correct(world: &mut World, evidence: &Evidence) -> bool {
     let mut corrected = false;
     for node in 0..NAMES.len() {
         for held in evidence.nodes[node].held.clone() {
-            if held.reason.contains("UNIQUE constraint failed") {
+            if is_about_unique(&held.reason) {
                 corrected |= free(world, evidence, node, &held);
-            } else if held.reason.contains("CHECK constraint failed") {
+            } else if refusal(&held.reason) == Some("held: check") {
                 corrected |= soften(world, evidence, &held);
             }
         }

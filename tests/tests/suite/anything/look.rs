@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::Connection;
-use rusqlite::types::Value as Sql;
+use saddlebag_tests::app::{App, Sql};
 
 use super::schema::{Role, Spec, Style, quote};
 
@@ -22,7 +21,7 @@ pub(crate) struct Look {
 }
 
 impl Look {
-    pub(crate) fn at(connection: &Connection, spec: &Spec, node: usize) -> Self {
+    pub(crate) fn at(app: &App, spec: &Spec, node: usize) -> Self {
         let table = |index: usize| {
             let table = &spec.tables[index];
             let keys = table.key_names();
@@ -30,20 +29,23 @@ impl Look {
             let columns = present.iter().map(|at| table.columns[*at].name.as_str());
             let names: Vec<String> = keys.iter().copied().chain(columns).map(quote).collect();
             let sql = format!("SELECT {} FROM {}", names.join(", "), quote(&table.name));
-            let mut statement = connection.prepare_cached(&sql).unwrap();
-            let rows = statement.query_map([], |row| {
-                let key = (0..keys.len()).map(|at| row.get(at)).collect::<Result<_, _>>()?;
+            let row = |mut key: Vec<Sql>| {
                 let mut values = vec![None; table.columns.len()];
-                for (place, at) in present.iter().enumerate() {
-                    values[*at] = Some(row.get(keys.len() + place)?);
+                for (at, value) in present.iter().zip(key.split_off(keys.len())) {
+                    values[*at] = Some(value);
                 }
                 let tag = match &values[table.tag()] {
                     Some(Sql::Text(tag)) => tag.clone(),
                     other => panic!("{} has a row without a tag: {other:?}", table.name),
                 };
-                Ok(Row { key, tag, values })
-            });
-            rows.unwrap().map(Result::unwrap).collect()
+                Row { key, tag, values }
+            };
+            let mut rows: Vec<Row> = app.rows(&sql, &[]).unwrap().into_iter().map(row).collect();
+            if spec.is_server(node) {
+                // A server gives them in whatever order; the work that follows from a seed must not depend on it.
+                rows.sort_by(|a, b| a.tag.cmp(&b.tag));
+            }
+            rows
         };
         Self { tables: (0..spec.tables.len()).map(table).collect() }
     }

@@ -1,5 +1,6 @@
 //! What a schema is put together from.
 
+use saddlebag_tests::engines::Engines;
 use saddlebag_tests::fleet::TestEntropy;
 
 use super::schema::{Column, Identity, Key, Reference, Role, Spec, Style, Table};
@@ -15,8 +16,9 @@ const RESERVED: [&str; 8] = ["order", "group", "table", "select", "index", "valu
 
 impl<'a> Parts<'a> {
     /// A schema of some parts, in this deployment.
-    pub(crate) fn choose(random: &'a mut TestEntropy) -> Spec {
-        let mut parts = Self { random, spec: Spec::default(), reserved: RESERVED.to_vec() };
+    pub(crate) fn choose(engines: Engines, random: &'a mut TestEntropy) -> Spec {
+        let spec = Spec { engines, ..Spec::default() };
+        let mut parts = Self { random, spec, reserved: RESERVED.to_vec() };
         parts.spec.cascades_updates = parts.one_in(3);
         let person = parts.person();
         let all: [fn(&mut Self, usize); 14] = [

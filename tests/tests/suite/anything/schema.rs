@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use saddlebag_tests::engines::{Engine, Engines, any, engine_of};
+
 /// The nodes; the first is the central of the others.
 pub(crate) const NAMES: [&str; 3] = ["ministry", "clinic-a", "clinic-b"];
 
@@ -28,7 +30,7 @@ pub(crate) enum Role {
     Scarce { at: [bool; 3] },
     /// Text from a counter of each database.
     Counter { unique: bool },
-    /// Any type, in a column that takes all of them.
+    /// Any type, in a column that takes all of them; text where some node is on PostgreSQL, which has no such column.
     Loose,
     /// Text that looks like a number; this node keeps numbers there.
     Figure { numeric_at: usize },
@@ -118,6 +120,8 @@ pub(crate) struct Spec {
     pub(crate) audited: Option<(usize, usize)>,
     /// Whether changed keys are followed by what refers to them.
     pub(crate) cascades_updates: bool,
+    /// The nodes' databases.
+    pub(crate) engines: Engines,
 }
 
 pub(crate) fn quote(name: &str) -> String {
@@ -190,6 +194,15 @@ impl Spec {
         self.tables[table].columns[column].lacking != Some(node)
     }
 
+    pub(crate) fn is_server(&self, node: usize) -> bool {
+        engine_of(self.engines, node) == Engine::Postgres
+    }
+
+    /// Whether a column without a type is one of text.
+    pub(crate) fn is_typed(&self) -> bool {
+        any(self.engines, Engine::Postgres)
+    }
+
     /// The declaration of a column at a node.
     pub(crate) fn declaration(&self, node: usize, table: usize, column: usize) -> String {
         let Column { name, role, .. } = &self.tables[table].columns[column];
@@ -204,32 +217,71 @@ impl Spec {
             Role::Number => "INTEGER NOT NULL".to_owned(),
             Role::Scarce { at } => if at[node] { "TEXT UNIQUE" } else { "TEXT" }.to_owned(),
             Role::Counter { unique } => if *unique { "VARCHAR UNIQUE" } else { "VARCHAR" }.to_owned(),
-            Role::Loose => String::new(),
+            Role::Loose => if self.is_typed() { "TEXT" } else { "" }.to_owned(),
             Role::Figure { numeric_at } => if *numeric_at == node { "NUMERIC(10, 2)" } else { "TEXT" }.to_owned(),
-            Role::Refers(reference) => self.reference(reference),
+            Role::Refers(reference) => self.reference(node, reference),
             Role::Joint { part, .. } => if *part == 0 { "TEXT" } else { "INTEGER" }.to_owned(),
             Role::Generated { stored } => {
                 let tag = quote(&self.tables[table].columns[self.tables[table].tag()].name);
-                format!("TEXT GENERATED ALWAYS AS ({tag} || '!') {}", if *stored { "STORED" } else { "VIRTUAL" })
+                let is_stored = *stored || self.is_server(node);
+                format!("TEXT GENERATED ALWAYS AS ({tag} || '!') {}", if is_stored { "STORED" } else { "VIRTUAL" })
             }
         };
         format!("{name} {kind}")
     }
 
-    fn reference(&self, reference: &Reference) -> String {
+    fn reference(&self, node: usize, reference: &Reference) -> String {
         let target = &self.tables[reference.to];
         let is_own = |columns: &Vec<usize>| !matches!(target.columns[columns[0]].role, Role::Refers(_));
         let is_text = matches!(&target.key, Key::Columns(columns) if is_own(columns));
         let kind = if is_text || reference.style == Style::InText { "TEXT" } else { "INTEGER" };
         let mut text = format!("{kind}{}", if reference.required { " NOT NULL" } else { "" });
-        if reference.style == Style::Declared {
-            let (name, key) = (quote(&target.name), quote(target.key_names()[0]));
-            let _ = write!(text, " REFERENCES {name} ({key}){}", self.on_update());
-            if !reference.on_delete.is_empty() {
-                let _ = write!(text, " ON DELETE {}", reference.on_delete);
-            }
+        // PostgreSQL knows no table that is still to be made: there they are declared afterwards.
+        if reference.style == Style::Declared && !self.is_server(node) {
+            text += &self.target(reference);
         }
         text
+    }
+
+    fn target(&self, reference: &Reference) -> String {
+        let target = &self.tables[reference.to];
+        let (name, key) = (quote(&target.name), quote(target.key_names()[0]));
+        let mut text = format!(" REFERENCES {name} ({key}){}", self.on_update());
+        if !reference.on_delete.is_empty() {
+            let _ = write!(text, " ON DELETE {}", reference.on_delete);
+        }
+        text
+    }
+
+    /// The foreign keys of a table of a server, once all tables are there.
+    fn foreign_keys(&self, table: &Table) -> String {
+        let mut sql = String::new();
+        let name = quote(&table.name);
+        for column in &table.columns {
+            match &column.role {
+                Role::Refers(reference) if reference.style == Style::Declared => {
+                    let (column, target) = (quote(&column.name), self.target(reference));
+                    let _ = write!(sql, "ALTER TABLE {name} ADD FOREIGN KEY ({column}){target};");
+                }
+                _ => {}
+            }
+        }
+        if let Some(joint) = self.joint(table) {
+            let _ = write!(sql, "ALTER TABLE {name} ADD {joint};");
+        }
+        sql
+    }
+
+    /// The foreign key of two columns, if the table has one.
+    fn joint(&self, table: &Table) -> Option<String> {
+        let columns: Vec<&Column> =
+            table.columns.iter().filter(|column| matches!(column.role, Role::Joint { .. })).collect();
+        let Role::Joint { to, .. } = columns.first()?.role else { return None };
+        let target = &self.tables[to];
+        let own: Vec<String> = columns.iter().map(|column| quote(&column.name)).collect();
+        let keys: Vec<String> = target.key_names().into_iter().map(quote).collect();
+        let (own, name, keys) = (own.join(", "), quote(&target.name), keys.join(", "));
+        Some(format!("FOREIGN KEY ({own}) REFERENCES {name} ({keys}){}", self.on_update()))
     }
 
     fn on_update(&self) -> &'static str {
@@ -239,13 +291,19 @@ impl Spec {
     fn create_table(&self, node: usize, index: usize) -> String {
         let table = &self.tables[index];
         let mut lines = Vec::new();
+        let id = quote(&table.id);
         match &table.key {
+            Key::Rowid { autoincrement: true } if self.is_server(node) => {
+                lines.push(format!("{id} bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY"));
+            }
+            Key::Rowid { .. } if self.is_server(node) => lines.push(format!("{id} serial PRIMARY KEY")),
+            Key::Given | Key::Descending if self.is_server(node) => lines.push(format!("{id} integer PRIMARY KEY")),
             Key::Rowid { autoincrement } => {
                 let more = if *autoincrement { " AUTOINCREMENT" } else { "" };
-                lines.push(format!("{} INTEGER PRIMARY KEY{more}", quote(&table.id)));
+                lines.push(format!("{id} INTEGER PRIMARY KEY{more}"));
             }
-            Key::Given => lines.push(format!("{} INTEGER PRIMARY KEY", quote(&table.id))),
-            Key::Descending => lines.push(format!("{} INTEGER PRIMARY KEY DESC", quote(&table.id))),
+            Key::Given => lines.push(format!("{id} INTEGER PRIMARY KEY")),
+            Key::Descending => lines.push(format!("{id} INTEGER PRIMARY KEY DESC")),
             Key::Columns(_) => {}
         }
         for column in 0..table.columns.len() {
@@ -262,17 +320,46 @@ impl Spec {
         if table.unique_identity && !table.identity_columns().is_empty() {
             lines.push(format!("UNIQUE ({})", list(&table.identity_columns())));
         }
-        let joint: Vec<usize> = (0..table.columns.len())
-            .filter(|column| matches!(table.columns[*column].role, Role::Joint { .. }))
-            .collect();
-        if let Some(Role::Joint { to, .. }) = joint.first().map(|column| &table.columns[*column].role) {
-            let target = &self.tables[*to];
-            let keys: Vec<String> = target.key_names().into_iter().map(quote).collect();
-            let (own, name) = (list(&joint), quote(&target.name));
-            lines.push(format!("FOREIGN KEY ({own}) REFERENCES {name} ({}){}", keys.join(", "), self.on_update()));
-        }
-        let end = if table.without_rowid { " WITHOUT ROWID" } else { "" };
+        lines.extend(self.joint(table).filter(|_| !self.is_server(node)));
+        let end = if table.without_rowid && !self.is_server(node) { " WITHOUT ROWID" } else { "" };
         format!("CREATE TABLE {} ({}){end};", quote(&table.name), lines.join(", "))
+    }
+
+    /// The same as [`Spec::triggers`], as PostgreSQL's applications do it.
+    fn triggers_of_server(&self, node: usize) -> String {
+        let mut sql = String::new();
+        let mut add = |at: &str, name: &str, body: String, when: String| {
+            let _ = write!(
+                sql,
+                "CREATE FUNCTION {at}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$;
+                 CREATE TRIGGER {at} {when} ON {name} FOR EACH ROW EXECUTE FUNCTION {at}();"
+            );
+        };
+        for (at, table) in self.tables.iter().enumerate() {
+            for (index, column) in table.columns.iter().enumerate() {
+                if !matches!(&column.role, Role::Capitals { at } if at[node]) {
+                    continue;
+                }
+                let column = quote(&column.name);
+                let body = format!("NEW.{column} := upper(NEW.{column}); RETURN NEW;");
+                let when = format!("BEFORE INSERT OR UPDATE OF {column}");
+                add(&format!("capitals_{at}_{index}"), &quote(&table.name), body, when);
+            }
+        }
+        if let Some((from, to)) = self.audited {
+            let (from, to) = (&self.tables[from], &self.tables[to]);
+            let columns: Vec<String> = to.columns.iter().map(|column| quote(&column.name)).collect();
+            let body = format!(
+                "UPDATE tick SET n = n + 1; INSERT INTO {} ({}) SELECT 'audit-{}-' || n, 'saw ' || NEW.{} FROM tick; \
+                 RETURN NULL;",
+                quote(&to.name),
+                columns[..2].join(", "),
+                NAMES[node],
+                quote(&from.columns[from.tag()].name),
+            );
+            add("audit_it", &quote(&from.name), body, "AFTER INSERT".to_owned());
+        }
+        sql
     }
 
     fn triggers(&self, node: usize) -> String {
@@ -314,7 +401,7 @@ impl Spec {
 
     /// The application's schema at a node.
     pub(crate) fn sql(&self, node: usize) -> String {
-        let mut sql = "CREATE TABLE heap (x); CREATE TABLE tick (n); INSERT INTO tick VALUES (0);
+        let mut sql = "CREATE TABLE heap (x INTEGER); CREATE TABLE tick (n INTEGER); INSERT INTO tick VALUES (0);
             CREATE VIEW glance AS SELECT x FROM heap;"
             .to_owned();
         for index in 0..self.tables.len() {
@@ -323,7 +410,11 @@ impl Spec {
                 sql += "CREATE TABLE label (of INTEGER, label TEXT);";
             }
         }
-        sql + &self.triggers(node)
+        if !self.is_server(node) {
+            return sql + &self.triggers(node);
+        }
+        self.tables.iter().for_each(|table| sql += &self.foreign_keys(table));
+        sql + &self.triggers_of_server(node)
     }
 
     /// The configuration: `[TABLE]` sections.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use saddlebag_formats::Uid;
+use saddlebag_tests::app::Sql;
 
 use super::evidence::Evidence;
 use super::look::{Row, meaning, plain, soft_key};
@@ -71,12 +72,8 @@ fn rows_are_records(world: &World, evidence: &Evidence) {
 
 fn databases_are_sound(world: &World) {
     for (node, _) in NAMES.iter().enumerate() {
-        let app = world.app(node);
-        let check: String = app.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-        assert_eq!(check, "ok", "at {}", NAMES[node]);
-        let mut statement = app.prepare("PRAGMA foreign_key_check").unwrap();
-        let broken: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-        assert!(broken.is_empty(), "broken references at {}: {broken:?}", NAMES[node]);
+        let faults = world.app(node).faults();
+        assert!(faults.is_empty(), "at {}: {faults:?}", NAMES[node]);
     }
 }
 
@@ -102,7 +99,7 @@ fn is_adrift(world: &World, evidence: &Evidence, node: usize, table: usize, row:
 /// Whether a dangling reference holds a key under which its record no longer stands at some node.
 fn was_adrift(world: &World, evidence: &Evidence, table: usize, column: usize, means: &str) -> bool {
     let Some(key) = means.strip_prefix("-> dangling ") else { return false };
-    let value = rusqlite::types::Value::Text(key.to_owned());
+    let value = Sql::Text(key.to_owned());
     let key = soft_key(&world.spec, table, column, &value);
     key.is_some_and(|(to, key)| (0..NAMES.len()).any(|node| has_moved(world, evidence, node, to, &key)))
 }

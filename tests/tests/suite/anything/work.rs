@@ -1,6 +1,6 @@
 //! What applications do: everything that SQL lets them.
 
-use rusqlite::types::Value as Sql;
+use saddlebag_tests::app::Sql;
 use saddlebag_tests::fleet::TestEntropy;
 
 use super::look::{Row, plain};
@@ -88,6 +88,7 @@ impl World {
             Role::Scarce { .. } if self.one_in(4) => Sql::Null,
             Role::Scarce { .. } => few(&mut self.random, "S", 5),
             Role::Counter { .. } => self.next_code(node, table, column),
+            Role::Loose if self.spec.is_typed() => self.token("l"),
             Role::Loose => self.loose(),
             Role::Figure { .. } => {
                 let number = self.number();
@@ -230,6 +231,10 @@ impl World {
             _ => ("INSERT", "insert"),
         };
         let mut statements = vec![self.insertion(how, table, &values)];
+        if how == "INSERT OR IGNORE" && self.spec.is_server(node) {
+            let (sql, parameters) = self.insertion("INSERT", table, &values);
+            statements = vec![(sql + " ON CONFLICT DO NOTHING", parameters)];
+        }
         if self.is_named(table) && !self.one_in(4) {
             let label = format!("L{}", 1 + self.random.below(9));
             let sql = "INSERT INTO label VALUES (last_insert_rowid(), ?1)".to_owned();
@@ -333,7 +338,10 @@ impl World {
             let Some(row) = self.some(node, table).filter(|row| self.may_delete(table, row)) else { return };
             values.retain(|(name, _)| *name != of.id);
             values.push((of.id.clone(), row.key[0].clone()));
-            let statement = self.insertion("INSERT OR REPLACE", table, &values);
+            let statement = match self.spec.is_server(node) {
+                true => self.insertion_over(table, &values),
+                false => self.insertion("INSERT OR REPLACE", table, &values),
+            };
             self.act(node, "insert or replace by key", &[statement]);
             return;
         }
@@ -346,8 +354,20 @@ impl World {
             values.retain(|(known, _)| known != name);
             values.push((name.clone(), row.values[*at].clone().unwrap()));
         }
-        let statement = self.insertion("INSERT OR REPLACE", table, &values);
-        self.act(node, "insert or replace by a unique value", &[statement]);
+        let statements = match self.spec.is_server(node) {
+            true => vec![self.deletion(table, &row), self.insertion("INSERT", table, &values)],
+            false => vec![self.insertion("INSERT OR REPLACE", table, &values)],
+        };
+        self.act(node, "insert or replace by a unique value", &statements);
+    }
+
+    /// What PostgreSQL has in the place of `INSERT OR REPLACE`: the row under the key becomes the new one.
+    fn insertion_over(&self, table: usize, values: &Values) -> Statement {
+        let (sql, parameters) = self.insertion("INSERT", table, values);
+        let names: Vec<String> = values.iter().map(|(name, _)| quote(name)).collect();
+        let set: Vec<String> = names.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+        let id = quote(&self.spec.tables[table].id);
+        (format!("{sql} ON CONFLICT ({id}) DO UPDATE SET {}", set.join(", ")), parameters)
     }
 
     fn update_or_replace(&mut self, node: usize, table: usize) {
@@ -357,8 +377,11 @@ impl World {
             return;
         }
         let value = row.values[set[0]].clone().unwrap();
-        let statement = self.update("UPDATE OR REPLACE", table, &other, set[0], value);
-        self.act(node, "update or replace", &[statement]);
+        let statements = match self.spec.is_server(node) {
+            true => vec![self.deletion(table, &row), self.update("UPDATE", table, &other, set[0], value)],
+            false => vec![self.update("UPDATE OR REPLACE", table, &other, set[0], value)],
+        };
+        self.act(node, "update or replace", &statements);
     }
 
     fn upsert(&mut self, node: usize, table: usize) {

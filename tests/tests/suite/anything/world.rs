@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, params_from_iter};
 use saddlebag_importer::{ImportResult, Importer, Tally};
+use saddlebag_stores::Access;
 use saddlebag_stores::config::TablesConfig;
 use saddlebag_stores::store::AbsorbContext;
 use saddlebag_stores::tracking::Tracking;
-use saddlebag_stores::{Access, Store};
+use saddlebag_tests::app::{App, Sql};
+use saddlebag_tests::engines::Engines;
 use saddlebag_tests::fleet::{Fleet, FleetNode, FleetPlan, TestEntropy};
 
 use super::look::{Keys, Look, meaning};
@@ -56,17 +56,19 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(on: Engines, seed: u64) -> Self {
         let mut random = TestEntropy(seed ^ 0x5ADD_1EBA);
-        let spec = Parts::choose(&mut random);
+        let spec = Parts::choose(on, &mut random);
         let config = spec.config();
-        let plan = FleetPlan { names: &NAMES, tables: &config, seed };
+        let plan = FleetPlan { names: &NAMES, tables: &config, seed, engines: on };
         let seeds: Vec<String> = (0..NAMES.len()).map(|node| super::seeds::rows(&spec, node, &mut random)).collect();
-        let mut fleet = Fleet::new(&plan, |node, connection| {
+        let mut fleet = Fleet::new(&plan, |node, app| {
             for sql in [&spec.sql(node), &seeds[node]] {
-                connection.execute_batch(sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
+                app.execute_batch(sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
             }
-            connection.set_prepared_statement_cache_capacity(100);
+            if let App::Sqlite(connection) = app {
+                connection.set_prepared_statement_cache_capacity(100);
+            }
         });
         for (node, clock) in fleet.nodes.iter_mut().zip([0, 3_600_000, -86_400_000]) {
             node.records_per_bundle = [3, 20, 100_000, 100_000][random.below(4)];
@@ -121,7 +123,7 @@ impl World {
         self.next
     }
 
-    pub(crate) fn app(&self, node: usize) -> &Connection {
+    pub(crate) fn app(&self, node: usize) -> &App {
         &self.fleet.nodes[node].app
     }
 
@@ -139,24 +141,21 @@ impl World {
         let mut done = 0;
         let mut failed = None;
         for (sql, parameters) in statements {
-            match app.prepare_cached(sql).and_then(|mut statement| statement.execute(params_from_iter(parameters))) {
+            match app.write(sql, parameters) {
                 Ok(rows) => done += rows,
                 Err(error) => {
-                    let kind = error.sqlite_error_code();
-                    assert_eq!(kind, Some(rusqlite::ErrorCode::ConstraintViolation), "{error}: {sql} {parameters:?}");
+                    assert!(error.is_refusal, "{error}: {sql} {parameters:?}");
                     failed = Some(error.to_string());
                     break;
                 }
             }
         }
         if let Some(reason) = failed {
-            if !app.is_autocommit() {
-                app.execute_batch("ROLLBACK").unwrap();
-            }
+            app.undo();
             self.log.push(format!("{}: {what}, refused: {reason}", NAMES[node]));
             // A clinic's counter never meets a number that came from elsewhere.
             let is_code = |table: &Table| {
-                let is_met = |column: &&Column| reason.ends_with(&format!(": {}.{}", table.name, column.name));
+                let is_met = |column: &&Column| is_taken(&reason, table, column);
                 table
                     .columns
                     .iter()
@@ -324,7 +323,7 @@ impl World {
         let mut settled = 0;
         for node in &mut self.fleet.nodes {
             let FleetNode { store, keys, me, clock, entropy, .. } = node;
-            settled += Importer { store, keys, me, clock, entropy }.retry_held().unwrap().settled;
+            settled += Importer { store: &mut **store, keys, me, clock, entropy }.retry_held().unwrap().settled;
         }
         if settled > 0 {
             self.add("settled", settled);
@@ -359,7 +358,7 @@ impl World {
         let name = quote(&self.spec.tables[table].name);
         let sql = format!("ALTER TABLE {name} ADD COLUMN {}", self.spec.declaration(node, table, column));
         self.app(node).execute_batch(&sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
-        self.app(node).flush_prepared_statement_cache();
+        self.app(node).forget_prepared();
         self.log.push(format!("{}: {sql}", NAMES[node]));
         self.set_up_again(node);
         // What came in with the setup is nothing that this application wrote.
@@ -403,6 +402,14 @@ impl World {
     pub(crate) fn is_named(&self, table: usize) -> bool {
         self.spec.tables[table].identity == Identity::Named
     }
+}
+
+/// Whether a database refused a row because another has its value in this column, by the words of either engine.
+fn is_taken(reason: &str, table: &Table, column: &Column) -> bool {
+    let Column { name, .. } = column;
+    let keys = [format!("Key ({name})="), format!("Key ({})=", quote(name))];
+    reason.ends_with(&format!(": {}.{name}", table.name))
+        || reason.contains(&format!("constraint \"{}_", table.name)) && keys.iter().any(|key| reason.contains(key))
 }
 
 /// A value of which there is one in the world, if it is one.

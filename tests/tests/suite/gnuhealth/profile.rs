@@ -1,34 +1,54 @@
 //! The profile against the application's database: every reference of the catalogue, and keys that are unique.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use rusqlite::Connection;
-use saddlebag_stores::Store;
 use saddlebag_stores::config::{Direction, Identity, ReferenceRule, TableConfig};
-use saddlebag_stores::sqlite::SqliteStore;
 use saddlebag_stores::tracking::{Numbering, Tracking};
-use saddlebag_tests::fleet::temporary_folder;
-use saddlebag_tests::gnuhealth::{self, Catalogue, Doing, Recording, Refers};
+use saddlebag_tests::engines::Engines;
+use saddlebag_tests::gnuhealth::{self, Alone, Beginning, Catalogue, Doing, Recording, Refers};
+use saddlebag_tests::on_engines;
 use saddlebag_tests::skip::needs_data;
+
+/// What the application numbers anew in many rows whenever one is added.
+const NESTED_SET: [&str; 2] = ["left", "right"];
 
 /// Written by clinic work and no other place's business; the profile says why.
 const LEFT_OUT: [&str; 4] = ["gnuhealth_federation_queue", "ir_model_log", "ir_session_wizard", "ir_translation"];
 
-fn with_clinic(test: &str, check: impl FnOnce(&Path)) {
-    let Some(packed) = gnuhealth::packed(test) else { return };
-    let folder = temporary_folder();
-    let database = folder.path().join("clinic.db");
-    gnuhealth::unpack(&packed, &database);
-    check(&database);
+fn with_clinic(test: &str, engines: Engines, check: impl FnOnce(&Alone)) {
+    if let Some(beginning) = Beginning::of(test, engines) {
+        check(&beginning.alone(&[]));
+    }
 }
 
-#[test]
-fn the_profile_fits_the_schema() {
-    with_clinic("the_profile_fits_the_schema", |database| {
-        let schema = SqliteStore::open(database).unwrap().schema().unwrap();
-        let tracking = Tracking::resolve(&gnuhealth::profile(), &schema, &Numbering::default()).unwrap();
+on_engines!(the_profile_fits_the_schema: sqlite SQLITE, postgres POSTGRES);
+fn the_profile_fits_the_schema(engines: Engines) {
+    with_clinic("the_profile_fits_the_schema", engines, |clinic| {
+        let tracking = Tracking::resolve(&gnuhealth::profile(), &clinic.schema(), &Numbering::default()).unwrap();
         assert_eq!(tracking.tables.len(), gnuhealth::profile().len());
+        for table in &tracking.tables {
+            for column in &table.columns {
+                let is_counter = NESTED_SET.contains(&column.name.as_str());
+                assert!(!is_counter || table.direction == Direction::Match, "{}.{} travels", table.name, column.name);
+            }
+        }
+    });
+}
+
+on_engines!(the_profile_names_what_the_database_declares: postgres POSTGRES);
+fn the_profile_names_what_the_database_declares(engines: Engines) {
+    with_clinic("the_profile_names_what_the_database_declares", engines, |clinic| {
+        let (schema, mut count) = (clinic.schema(), 0);
+        for (table, config) in gnuhealth::profile() {
+            let keys = &schema.table(&table).unwrap().foreign_keys;
+            let travel = keys.iter().filter(|_| config.direction == Direction::Both);
+            for key in travel.filter(|key| !config.exclude.contains(&key.columns[0])) {
+                let expected = ReferenceRule::Table(key.table.clone());
+                assert_eq!(config.references.get(&key.columns[0]), Some(&expected), "{table}.{}", key.columns[0]);
+                count += 1;
+            }
+        }
+        assert!(count > 100, "{count} foreign keys");
     });
 }
 
@@ -48,7 +68,8 @@ fn the_profile_has_all_tables_that_clinic_work_writes_and_that_are_no_noise() {
         assert!(gnuhealth::PROFILE.contains(table), "the profile says why {table} is left out");
     }
     // And what was recorded: a sequence and a translation stay at home.
-    let recordings = [Recording::apart(), Recording::together()].concat();
+    let all = [Recording::apart(), Recording::together(), Recording::apart_from_dump(), Recording::together_from_dump()];
+    let recordings = all.concat();
     let rows = recordings.iter().flat_map(|recording| &recording.operations).flat_map(|operation| &operation.rows);
     let written: BTreeSet<String> =
         rows.filter(|row| row.doing != Doing::Delete).map(|row| row.table.clone()).collect();
@@ -58,10 +79,10 @@ fn the_profile_has_all_tables_that_clinic_work_writes_and_that_are_no_noise() {
     assert_eq!(compared, moved, "the comparison leaves out what is kept in step, or the reverse");
 }
 
-#[test]
-fn the_profile_names_every_reference_of_the_catalogue() {
-    with_clinic("the_profile_names_every_reference_of_the_catalogue", |database| {
-        let catalogue = Catalogue::read(&Connection::open(database).unwrap()).unwrap();
+on_engines!(the_profile_names_every_reference_of_the_catalogue: sqlite SQLITE, postgres POSTGRES);
+fn the_profile_names_every_reference_of_the_catalogue(engines: Engines) {
+    with_clinic("the_profile_names_every_reference_of_the_catalogue", engines, |clinic| {
+        let catalogue = Catalogue::read(&clinic.app).unwrap();
         let mut count = 0;
         for (table, config) in gnuhealth::profile() {
             let parts = match &config.identity {
@@ -86,11 +107,10 @@ fn the_profile_names_every_reference_of_the_catalogue() {
     });
 }
 
-#[test]
-fn natural_keys_of_the_profile_are_unique_and_whole() {
-    with_clinic("natural_keys_of_the_profile_are_unique_and_whole", |database| {
-        let connection = Connection::open(database).unwrap();
-        let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+on_engines!(natural_keys_of_the_profile_are_unique_and_whole: sqlite SQLITE, postgres POSTGRES);
+fn natural_keys_of_the_profile_are_unique_and_whole(engines: Engines) {
+    with_clinic("natural_keys_of_the_profile_are_unique_and_whole", engines, |clinic| {
+        let number = |sql: &str| clinic.app.number(sql, &[]).unwrap();
         for (table, config) in gnuhealth::profile() {
             let rows = number(&format!("SELECT count(*) FROM {table}"));
             let distinct = match &config.identity {
@@ -99,7 +119,7 @@ fn natural_keys_of_the_profile_are_unique_and_whole() {
                     let whole: Vec<String> = list.iter().map(|column| format!("{column} IS NOT NULL")).collect();
                     let whole = whole.join(" AND ");
                     number(&format!(
-                        "SELECT count(*) FROM (SELECT DISTINCT {} FROM {table} WHERE {whole})",
+                        "SELECT count(*) FROM (SELECT DISTINCT {} FROM {table} WHERE {whole}) AS whole",
                         list.join(", ")
                     ))
                 }

@@ -1,17 +1,16 @@
 //! A ministry and two clinics, each with its copy of one database, and a courier between them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use rusqlite::Connection;
 use saddlebag_formats::Value;
-use saddlebag_stores::config::Direction;
+use saddlebag_stores::Access;
+use saddlebag_stores::config::{Direction, TableConfig};
 use saddlebag_stores::ledger::{BesideWhy, Conflict};
 use saddlebag_stores::record::Key;
-use saddlebag_stores::{Access, Store};
+use saddlebag_tests::app::App;
 use saddlebag_tests::courier::Courier;
 use saddlebag_tests::fleet::{Fleet, FleetNode, FleetPlan, TestEntropy};
-use saddlebag_tests::gnuhealth::{self, Catalogue, Cells, Done, Recording, Replay};
+use saddlebag_tests::gnuhealth::{self, Beginning, Catalogue, Cells, Done, Recording, Replay};
 
 use super::oracle::Dispute;
 
@@ -40,15 +39,14 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(packed: &Path, recordings: &[Recording], start: Start, seed: u64) -> Self {
+    pub(super) fn new(beginning: &Beginning, recordings: &[Recording], start: Start, seed: u64) -> Self {
         let tables = gnuhealth::sections(gnuhealth::PROFILE);
-        let plan = FleetPlan { names: &NAMES, tables: &tables, seed };
-        let mut fleet = Fleet::new(&plan, |_, connection| gnuhealth::unpack_behind(packed, connection));
+        let plan = FleetPlan { names: &NAMES, tables: &tables, seed, engines: beginning.engines() };
+        let mut fleet = Fleet::new(&plan, |_, app| beginning.lay_into(app));
         // What one clinic has to say goes in one bundle, the other's and the ministry's in several.
         fleet.nodes[0].records_per_bundle = 300;
         fleet.nodes[2].records_per_bundle = 90;
-        let replay =
-            |(recording, node): (&Recording, &FleetNode)| Replay::new(recording.clone(), &node.database).unwrap();
+        let replay = |(recording, node): (&Recording, &FleetNode)| Replay::new(recording.clone(), &node.app).unwrap();
         let replays = recordings.iter().zip(&fleet.nodes[1..]).map(replay).collect();
         let catalogue = Catalogue::read(&fleet.nodes[0].app).unwrap();
         if start == Start::Met {
@@ -62,7 +60,7 @@ impl World {
     pub(super) fn work(&mut self, clinic: usize, stretch: usize, stretches: usize) -> Done {
         let replay = &mut self.replays[clinic - 1];
         let stretch = replay.recording().stretches(stretches)[stretch].clone();
-        let done = replay.run(&self.fleet.nodes[clinic].database, stretch).unwrap();
+        let done = replay.run(&self.fleet.nodes[clinic].app, stretch).unwrap();
         *self.counts.entry("operations").or_default() += done.operations as u64;
         *self.counts.entry("operations skipped").or_default() += done.skipped as u64;
         done
@@ -87,7 +85,7 @@ impl World {
             let reasons: Vec<_> = held.iter().map(|held| (&held.table, &held.reason)).take(10).collect();
             assert!(held.is_empty(), "{} holds {}: {reasons:#?}", node.me.name, held.len());
         }
-        let databases: Vec<(&str, &Connection)> =
+        let databases: Vec<(&str, &App)> =
             NAMES.into_iter().zip(self.fleet.nodes.iter().map(|node| &node.app)).collect();
         let found = gnuhealth::differences(&databases).unwrap();
         assert!(found.is_empty(), "{} differences: {:#?}", found.len(), &found[..found.len().min(10)]);
@@ -134,10 +132,7 @@ impl World {
     /// Wherever a number is shown with its origin, another record has that number, and the true one is kept beside.
     /// Says how many there are at the ministry.
     pub(super) fn assert_numbers_in_dispute(&mut self) -> usize {
-        let counted: Vec<(String, String)> = gnuhealth::profile()
-            .into_iter()
-            .flat_map(|(table, config)| config.local_unique.into_iter().map(move |column| (table.clone(), column)))
-            .collect();
+        let counted = counted();
         let mut at_the_ministry = 0;
         for (index, node) in self.fleet.nodes.iter_mut().enumerate() {
             for (table, column) in &counted {
@@ -172,7 +167,15 @@ impl World {
     }
 }
 
-fn texts(connection: &Connection, table: &str, column: &str) -> Vec<String> {
+/// Columns whose numbers each place counts by itself.
+pub(super) fn counted() -> Vec<(String, String)> {
+    let of_table = |(table, config): (String, TableConfig)| {
+        config.local_unique.into_iter().map(move |column| (table.clone(), column)).collect::<Vec<_>>()
+    };
+    gnuhealth::profile().into_iter().flat_map(of_table).collect()
+}
+
+fn texts(app: &App, table: &str, column: &str) -> Vec<String> {
     let sql = format!("SELECT \"{column}\" FROM \"{table}\" WHERE \"{column}\" IS NOT NULL");
-    connection.prepare(&sql).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    app.texts(&sql, &[]).into_iter().flatten().collect()
 }

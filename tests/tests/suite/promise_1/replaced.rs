@@ -2,6 +2,7 @@
 
 use saddlebag_stores::ledger::ConflictKind;
 use saddlebag_tests::asking::held_values;
+use saddlebag_tests::engines::SQLITE;
 use saddlebag_tests::fleet::{Fleet, FleetPlan};
 
 use super::{equal, fleet};
@@ -78,7 +79,12 @@ fn a_record_that_was_replaced_here_and_edited_there_is_held_until_both_can_stand
 
 #[test]
 fn a_second_row_of_one_identity_stays_at_home_where_it_can_be_seen() {
-    let plan = FleetPlan { names: &["ministry", "clinic"], tables: "[code]\nidentity = 'uuid(uuid)'", seed: 36 };
+    let plan = FleetPlan {
+        names: &["ministry", "clinic"],
+        tables: "[code]\nidentity = 'uuid(uuid)'",
+        seed: 36,
+        engines: SQLITE,
+    };
     let mut fleet = Fleet::new(&plan, |_, connection| {
         connection.execute_batch("CREATE TABLE code (id INTEGER PRIMARY KEY, uuid TEXT, text TEXT)").unwrap();
     });

@@ -2,6 +2,7 @@
 //! row out without a word, put another row out of the way, or roll back the whole transaction.
 
 use saddlebag_stores::ledger::HeldKind;
+use saddlebag_tests::engines::{Engines, MIXED, POSTGRES, SQLITE, run};
 use saddlebag_tests::fleet::{Fleet, FleetPlan};
 use saddlebag_tests::meaning::{self, Table};
 
@@ -21,21 +22,21 @@ identity = 'assigned'
 const SOME_TRIGGER: &str = "CREATE TABLE log (text TEXT);
 CREATE TRIGGER log_item AFTER INSERT ON item BEGIN INSERT INTO log VALUES (NEW.tag); END;";
 
-fn fleet(seed: u64, own: &str) -> Fleet {
-    let plan = FleetPlan { names: &["ministry", "clinic"], tables: TABLES, seed };
-    Fleet::new(&plan, |index, connection| {
-        connection.execute_batch(SCHEMA).unwrap();
+fn fleet(on: Engines, seed: u64, own: &str) -> Fleet {
+    let plan = FleetPlan { names: &["ministry", "clinic"], tables: TABLES, seed, engines: on };
+    Fleet::new(&plan, |index, app| {
+        app.execute_batch(SCHEMA).unwrap();
         if index == 0 {
-            connection.execute_batch(own).unwrap();
+            app.execute_batch(own).unwrap();
         }
     })
 }
 
 /// The clinic adds good items around a bad one, each with a part; the bad one alone, and its part, must be held. Then it
 /// is corrected.
-fn one_bad_item(own: &str) {
-    let mut fleet = fleet(1, own);
-    let all = "SELECT group_concat(tag) FROM (SELECT tag FROM item ORDER BY tag)";
+fn one_bad_item(on: Engines, own: &str) {
+    let mut fleet = fleet(on, 1, own);
+    let all = "SELECT string_agg(tag, ',' ORDER BY tag) FROM item";
     fleet.nodes[0].run("INSERT INTO item (tag, code, text) VALUES ('0 of the ministry', 'taken', 'stays')");
     fleet.settle();
     fleet.nodes[1].run(
@@ -47,7 +48,7 @@ fn one_bad_item(own: &str) {
     assert!(imported.is_ok(), "{own}: the whole bundle was refused: {}", imported.unwrap_err());
     assert_eq!(fleet.nodes[0].ask(all), "'0 of the ministry,1 good,3 good'", "{own}");
     assert_eq!(fleet.nodes[0].ask("SELECT text FROM item WHERE tag LIKE '0%'"), "'stays'", "{own}");
-    assert_eq!(fleet.nodes[0].ask("SELECT group_concat(tag) FROM part"), "'1 good,3 good'", "{own}");
+    assert_eq!(fleet.nodes[0].ask("SELECT string_agg(tag, ',' ORDER BY tag) FROM part"), "'1 good,3 good'", "{own}");
     let held = fleet.nodes[0].held();
     let kinds: Vec<_> = held.iter().map(|held| (held.table.as_str(), held.kind)).collect();
     assert_eq!(kinds, [("item", HeldKind::Quarantined), ("part", HeldKind::Parked)], "{own}: {held:?}");
@@ -56,7 +57,7 @@ fn one_bad_item(own: &str) {
     let bundle = fleet.export(1, 0).remove(0);
     let imported = fleet.nodes[0].import(&bundle);
     assert!(imported.is_ok(), "{own}: the whole bundle was refused: {}", imported.unwrap_err());
-    let texts = "SELECT group_concat(text) FROM (SELECT text FROM item ORDER BY tag)";
+    let texts = "SELECT string_agg(text, ',' ORDER BY tag) FROM item";
     assert_eq!(fleet.nodes[0].ask(texts), "'stays,new,y'", "{own}");
     assert_eq!(fleet.nodes[0].held().len(), 3, "{own}");
     // Everything is corrected, and comes.
@@ -92,44 +93,79 @@ fn unique(clause: &str) -> Vec<String> {
 
 #[test]
 fn promise_5_a_trigger_that_aborts_stops_only_its_record() {
-    refusing("ABORT, 'no'").iter().for_each(|own| one_bad_item(own));
+    refusing("ABORT, 'no'").iter().for_each(|own| one_bad_item(SQLITE, own));
 }
 
 #[test]
 fn promise_5_a_trigger_that_fails_before_the_row_is_written_stops_only_its_record() {
-    one_bad_item(&refusing("FAIL, 'no'")[0]);
+    one_bad_item(SQLITE, &refusing("FAIL, 'no'")[0]);
 }
 
 #[test]
 fn promise_5_a_trigger_that_fails_after_the_row_is_written_stops_only_its_record() {
-    one_bad_item(&refusing("FAIL, 'no'")[1]);
+    one_bad_item(SQLITE, &refusing("FAIL, 'no'")[1]);
 }
 
 #[test]
 fn promise_5_a_trigger_that_rolls_back_stops_only_its_record() {
-    refusing("ROLLBACK, 'no'").iter().for_each(|own| one_bad_item(own));
+    refusing("ROLLBACK, 'no'").iter().for_each(|own| one_bad_item(SQLITE, own));
 }
 
 #[test]
 fn promise_5_a_unique_column_stops_only_its_record_whatever_its_clause_without_triggers() {
     for clause in ["ABORT", "FAIL", "IGNORE", "REPLACE", "ROLLBACK"] {
-        one_bad_item(&unique(clause)[0]);
+        one_bad_item(SQLITE, &unique(clause)[0]);
     }
 }
 
 #[test]
 fn promise_5_a_unique_column_stops_only_its_record_where_triggers_run() {
     for clause in ["ABORT", "FAIL", "IGNORE"] {
-        one_bad_item(&unique(clause)[1]);
+        one_bad_item(SQLITE, &unique(clause)[1]);
     }
 }
 
 #[test]
 fn promise_5_a_unique_column_that_replaces_stops_only_its_record_where_triggers_run() {
-    one_bad_item(&unique("REPLACE")[1]);
+    one_bad_item(SQLITE, &unique("REPLACE")[1]);
 }
 
 #[test]
 fn promise_5_a_unique_column_that_rolls_back_stops_only_its_record_where_triggers_run() {
-    one_bad_item(&unique("ROLLBACK")[1]);
+    one_bad_item(SQLITE, &unique("ROLLBACK")[1]);
+}
+
+/// What PostgreSQL has to refuse a row with; the ministry's database is always one.
+fn on_server(on: Engines) {
+    let function =
+        |body: &str| format!("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$;");
+    let raises = function("IF NEW.text = 'bad' THEN RAISE EXCEPTION 'no'; END IF; RETURN NEW;");
+    let drops = function("IF NEW.text = 'bad' THEN RETURN NULL; END IF; RETURN NEW;");
+    let trigger = |which: &str| format!("CREATE {which} INSERT OR UPDATE ON item");
+    let each = "FOR EACH ROW EXECUTE FUNCTION refuse();";
+    for own in [
+        format!("{raises} {} {each}", trigger("TRIGGER refuse BEFORE")),
+        format!("{raises} {} {each}", trigger("TRIGGER refuse AFTER")),
+        format!("{raises} {} DEFERRABLE INITIALLY DEFERRED {each}", trigger("CONSTRAINT TRIGGER refuse AFTER")),
+        format!("{drops} {} {each}", trigger("TRIGGER refuse BEFORE")),
+        "ALTER TABLE item ADD UNIQUE (code);".to_owned(),
+        "ALTER TABLE item ADD UNIQUE (code) DEFERRABLE INITIALLY DEFERRED;".to_owned(),
+        "CREATE UNIQUE INDEX partial ON item (code) WHERE code = 'taken';".to_owned(),
+        "ALTER TABLE item ADD EXCLUDE (code WITH =);".to_owned(),
+        "ALTER TABLE item ADD EXCLUDE (code WITH =) DEFERRABLE INITIALLY DEFERRED;".to_owned(),
+        "ALTER TABLE item ADD CHECK (text <> 'bad');".to_owned(),
+    ] {
+        one_bad_item(on, &own);
+    }
+}
+
+#[test]
+fn promise_5_whatever_a_server_refuses_stops_only_its_record() {
+    run("promise_5_whatever_a_server_refuses_stops_only_its_record", POSTGRES, on_server);
+}
+
+#[test]
+fn promise_5_whatever_a_server_refuses_of_a_clinic_on_sqlite_stops_only_its_record() {
+    let name = "promise_5_whatever_a_server_refuses_of_a_clinic_on_sqlite_stops_only_its_record";
+    run(name, MIXED, on_server);
 }

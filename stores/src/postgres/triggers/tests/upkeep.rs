@@ -54,7 +54,7 @@ fn setup_gives_up_where_the_application_holds_a_table() {
     application.batch_execute("BEGIN; INSERT INTO b VALUES (5)").unwrap();
     site.client.batch("", "BEGIN; SET LOCAL lock_timeout = '7s'").unwrap();
     let refused = triggers::make_triggers(&mut site.client, &site.tracking).unwrap_err();
-    assert!(matches!(refused, StoreError::Busy { .. }), "{refused:?}");
+    assert!(matches!(refused, StoreError::Concurrent { .. }), "{refused:?}");
     site.client.batch("", "ROLLBACK").unwrap();
     application.batch_execute("COMMIT").unwrap();
     site.client.batch("", "BEGIN; SET LOCAL lock_timeout = '7s'").unwrap();

@@ -1,0 +1,1 @@
+../suite/every_type.rs

@@ -1,0 +1,1 @@
+../suite/odd_names.rs
