@@ -6,7 +6,7 @@
 use saddlebag_stores::record::Absorbed;
 use saddlebag_stores::store::AbsorbContext;
 use saddlebag_stores::tracking::{Numbering, TrackedTable, Tracking};
-use saddlebag_stores::{Access, Store};
+use saddlebag_stores::{Access, Store, rebuilt};
 use serde::Serialize;
 
 use crate::error::NodeError;
@@ -180,14 +180,18 @@ pub fn setup(node: &mut Node, progress: &mut dyn FnMut(&str, u64)) -> Result<Set
     rights::require(&mut *node.store, &names)?;
     let takeover = planned.map(|planned| takeover::write(node, planned)).transpose()?;
     node.store.use_tracking(tracking.clone());
-    let triggers = transaction(&mut *node.store, Access::Write, |store| {
+    let (writer, entropy) = (node.writer(), &mut *node.entropy);
+    let (triggers, built_anew) = transaction(&mut *node.store, Access::Write, |store| {
         let triggers = store.missing_triggers()?;
+        let anew = changes.iter().filter(|change| change.taken_in_anew.is_some());
+        let anew: Vec<u32> = anew.filter_map(|change| Some(tracking.by_name(&change.table)?.number)).collect();
+        let built_anew = rebuilt::take_in(store, &tracking, &anew, writer, entropy)?;
         forget(store, &tracking, &changes)?;
         store.install(&tracking)?;
         settings::note_setup(store, false)?;
         LastSetup::of(&tracking).write(store)?;
         takeover::note(store)?;
-        Ok(triggers)
+        Ok((triggers, built_anew))
     })?;
     let forgotten = forgotten(&known, &tracking);
     let mut done = SetupDone { tables: Vec::new(), forgotten, triggers, duplicates: 0, takeover, changes };
@@ -207,6 +211,7 @@ pub fn setup(node: &mut Node, progress: &mut dyn FnMut(&str, u64)) -> Result<Set
     }
     transaction(&mut *node.store, Access::Write, |store| {
         store.hash_references()?;
+        built_anew.iter().try_for_each(|number| store.look_again(*number))?;
         Ok(settings::note_setup(store, true)?)
     })?;
     Ok(done)

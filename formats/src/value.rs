@@ -58,6 +58,7 @@ impl Value {
     /// No two values share them, and they are the same on every engine.
     pub fn canonical_bytes(&self, into: &mut Vec<u8>) {
         let mut tagged = |tag: u8, content: &[u8]| {
+            into.reserve(9 + content.len());
             into.push(tag);
             into.extend_from_slice(&(content.len() as u64).to_le_bytes());
             into.extend_from_slice(content);
@@ -96,9 +97,17 @@ impl Eq for Value {}
 
 impl std::hash::Hash for Value {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        let mut bytes = Vec::new();
-        self.canonical_bytes(&mut bytes);
-        state.write(&bytes);
+        // Without the canonical bytes, which would be put together for every look into a map.
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Self::Null => {}
+            Self::Integer(number) => number.hash(state),
+            Self::Real(number) => number.to_bits().hash(state),
+            Self::Text(text) | Self::Dangling(text) => text.hash(state),
+            Self::Blob(bytes) | Self::RawText(bytes) => bytes.hash(state),
+            Self::Reference(uid) => uid.hash(state),
+            Self::NamedReference(name, uid) => (name, uid).hash(state),
+        }
     }
 }
 

@@ -101,6 +101,9 @@ struct LeftOut {
     changes: BTreeMap<usize, (HeldKind, String)>,
     /// Deleted records that cannot come back.
     gone: HashSet<Target>,
+    /// What the database said of changes in earlier attempts: in a circle, each then waits for another one, and what
+    /// began it would not be told.
+    refused: BTreeMap<usize, String>,
 }
 
 impl LeftOut {
@@ -185,12 +188,22 @@ impl<'a> Application<'a> {
         failed.extend(batch.fill_in(self.store)?);
         failed.extend(batch.unmet(self.store)?);
         if !failed.is_empty() {
+            for (write, status) in batch.writes.iter().zip(&batch.status) {
+                if let (Some(cause), Status::Refused(reason)) = (write.cause, status) {
+                    left_out.refused.entry(cause).or_insert_with(|| reason.clone());
+                }
+            }
             for (index, status) in failed {
                 leave_out(left_out, &batch.writes[index], status);
             }
             return Ok(None);
         }
         sort_out(batch, &mut attempt);
+        for (index, kind, reason) in &mut attempt.held {
+            if let (HeldKind::Parked, Some(refusal)) = (kind, left_out.refused.get(index)) {
+                *reason = format!("{reason}; before, it was refused itself: {refusal}");
+            }
+        }
         Ok(Some(attempt))
     }
 

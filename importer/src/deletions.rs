@@ -3,7 +3,7 @@
 //! "The importer deletes no record that others here still refer to, unless they are deleted with it." "If a
 //! deletion is refused, so are those of the records that refer to it in the same bundle."
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use saddlebag_formats::{Seq, Value};
 use saddlebag_stores::record::{Key, Referrer, RowWrite, Tombstone};
@@ -93,7 +93,8 @@ impl Deletions<'_> {
             .collect()
     }
 
-    /// Deletes children before their parents; a circle is opened at its nullable columns first.
+    /// Deletes children before their parents; a circle is opened at its nullable columns first. The records of a table go
+    /// together, unless records of other tables that refer to them go after them.
     fn carry_out(
         &self,
         store: &mut dyn Store,
@@ -102,11 +103,17 @@ impl Deletions<'_> {
         deleted: &mut Deleted,
     ) -> Result<(), StoreError> {
         while !going.is_empty() {
+            if let Some(number) = next_table(&going, referrers) {
+                let (mut ordered, circle) = children_first(number, &going, referrers);
+                self.open_circles(store, &circle)?;
+                ordered.extend(circle);
+                going.retain(|target, _| target.0 != number);
+                self.delete(store, number, &ordered, deleted)?;
+                continue;
+            }
             let is_leaf = |(target, index): &(&Target, &usize)| {
-                referrers[**index]
-                    .iter()
-                    .filter_map(target_of)
-                    .all(|child| child == **target || !going.contains_key(&child))
+                let mut children = referrers[**index].iter().filter_map(target_of);
+                children.all(|child| child == **target || !going.contains_key(&child))
             };
             let mut leaves: Vec<usize> = going.iter().filter(is_leaf).map(|(_, index)| *index).collect();
             if leaves.is_empty() {
@@ -204,4 +211,84 @@ impl Deletions<'_> {
 /// The record that refers, if it is one; a row of a table that is not tracked is none.
 fn target_of(referrer: &Referrer) -> Option<Target> {
     Some((referrer.number?, referrer.uid?))
+}
+
+/// A table whose records to be deleted are referred to by none of another table that are to be deleted too.
+fn next_table(going: &HashMap<Target, usize>, referrers: &[Vec<Referrer>]) -> Option<u32> {
+    let tables: BTreeSet<u32> = going.keys().map(|target| target.0).collect();
+    let is_needed = |target: &Target, index: usize| {
+        let mut children = referrers[index].iter().filter_map(target_of);
+        children.any(|child| child.0 != target.0 && going.contains_key(&child))
+    };
+    let needed: BTreeSet<u32> =
+        going.iter().filter(|(target, index)| is_needed(target, **index)).map(|(target, _)| target.0).collect();
+    tables.difference(&needed).next().copied()
+}
+
+/// The deletions of a table, those of records that refer to others of it first; and those that are part of a circle, or
+/// are referred to from one.
+fn children_first(
+    number: u32,
+    going: &HashMap<Target, usize>,
+    referrers: &[Vec<Referrer>],
+) -> (Vec<usize>, Vec<usize>) {
+    let mut children: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut parents: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (target, index) in going.iter().filter(|(target, _)| target.0 == number) {
+        let of_table =
+            referrers[*index].iter().filter_map(target_of).filter(|child| child.0 == number && child != target);
+        let all: HashSet<usize> = of_table.filter_map(|child| going.get(&child).copied()).collect();
+        children.insert(*index, all.len());
+        all.into_iter().for_each(|child| parents.entry(child).or_default().push(*index));
+    }
+    let mut ordered: Vec<usize> = children.iter().filter(|(_, left)| **left == 0).map(|(index, _)| *index).collect();
+    let mut at = 0;
+    while let Some(child) = ordered.get(at).copied() {
+        at += 1;
+        for parent in parents.remove(&child).unwrap_or_default() {
+            if let Some(left) = children.get_mut(&parent) {
+                *left -= 1;
+                if *left == 0 {
+                    ordered.push(parent);
+                }
+            }
+        }
+    }
+    let circle = children.into_iter().filter(|(_, left)| *left > 0).map(|(index, _)| index).collect();
+    (ordered, circle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use saddlebag_formats::Uid;
+
+    fn by(table: u32, uid: u8) -> Referrer {
+        Referrer { table: "t".to_owned(), number: Some(table), uid: Some(Uid([uid; 16])) }
+    }
+
+    /// Records 1 to 4 of table 1, and 5 of table 2.
+    fn going() -> HashMap<Target, usize> {
+        [(1, 1), (1, 2), (1, 3), (1, 4), (2, 5)]
+            .map(|(table, uid)| (table, Uid([uid; 16])))
+            .into_iter()
+            .zip(0..)
+            .collect()
+    }
+
+    #[test]
+    fn who_refers_goes_first() {
+        // 3 refers to 2, which refers to 1; 4 refers to itself; 5 to 1.
+        let referrers = [vec![by(1, 2), by(2, 5)], vec![by(1, 3)], vec![], vec![by(1, 4)], vec![]];
+        assert_eq!(next_table(&going(), &referrers), Some(2));
+        assert_eq!(children_first(1, &going(), &referrers), (vec![2, 3, 1, 0], vec![]));
+    }
+
+    #[test]
+    fn circles_are_told_apart() {
+        // 1 and 2 refer to each other, 1 refers to 4; 5 refers to 3, which refers to 5.
+        let referrers = [vec![by(1, 2)], vec![by(1, 1)], vec![by(2, 5)], vec![by(1, 1)], vec![by(1, 3)]];
+        assert_eq!(next_table(&going(), &referrers), None);
+        assert_eq!(children_first(1, &going(), &referrers), (vec![2], vec![0, 1, 3]));
+    }
 }

@@ -22,7 +22,8 @@ pub(crate) struct Step {
 /// The next records that can be written when `done` are; empty if the `left` ones need each other in a circle.
 ///
 /// Records all of whose targets are there go first; only if there are none does a nullable column break the
-/// circle ("broken by a second pass over nullable columns").
+/// circle ("broken by a second pass over nullable columns"). Where they are few among many, as in a long chain, all
+/// whose nullable columns alone wait go at once: each step costs a trip to the database.
 pub(crate) fn next(nodes: &[Node], left: &[usize], done: &HashSet<usize>) -> Vec<Step> {
     let has_required = |index: &&usize| nodes[**index].required.iter().all(|target| done.contains(target));
     let deferred = |index: usize| {
@@ -31,8 +32,16 @@ pub(crate) fn next(nodes: &[Node], left: &[usize], done: &HashSet<usize>) -> Vec
     let steps: Vec<Step> =
         left.iter().filter(has_required).map(|index| Step { index: *index, deferred: deferred(*index) }).collect();
     let complete: Vec<Step> = steps.iter().filter(|step| step.deferred.is_empty()).cloned().collect();
+    if steps.len() >= MANY && complete.len() < steps.len() / FEW {
+        return steps;
+    }
     if complete.is_empty() { steps.into_iter().take(1).collect() } else { complete }
 }
+
+/// Records that are worth writing in two passes rather than one after the other.
+const MANY: usize = 64;
+/// The part of them, one in so many, that a step should write at least.
+const FEW: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -68,6 +77,16 @@ mod tests {
         let order = run(&[node(&[1], &[]), node(&[], &[(4, 0)])]);
         assert_eq!(order[0], Step { index: 1, deferred: vec![4] });
         assert_eq!(order[1], Step { index: 0, deferred: vec![] });
+    }
+
+    #[test]
+    fn a_long_chain_takes_few_steps() {
+        let chain: Vec<Node> =
+            (0..1_000_usize).map(|at| if at == 0 { node(&[], &[]) } else { node(&[], &[(3, at - 1)]) }).collect();
+        let left: Vec<usize> = (0..chain.len()).collect();
+        let steps = next(&chain, &left, &HashSet::new());
+        assert_eq!(steps.len(), 1_000);
+        assert_eq!(steps[1], Step { index: 1, deferred: vec![3] });
     }
 
     #[test]

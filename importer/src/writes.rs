@@ -28,6 +28,9 @@ pub(crate) enum Status {
 /// Rows to be written, by the number of their table, each with the index of its write.
 pub(crate) type Rows = BTreeMap<u32, Vec<(usize, RowWrite)>>;
 
+/// What became of a row, with the index of its write.
+pub(crate) type Outcome = (usize, Result<Key, Refusal>);
+
 /// The writes of one attempt.
 pub(crate) struct Batch<'a> {
     pub(crate) tracking: &'a Tracking,
@@ -229,11 +232,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Writes further values of rows, those of a table together.
-    pub(crate) fn write_rows(
-        &self,
-        store: &mut dyn Store,
-        rows: Rows,
-    ) -> Result<Vec<(usize, Result<Key, Refusal>)>, StoreError> {
+    pub(crate) fn write_rows(&self, store: &mut dyn Store, rows: Rows) -> Result<Vec<Outcome>, StoreError> {
         let mut outcomes = Vec::new();
         for (number, rows) in rows {
             let Some(table) = self.tracking.by_number(number) else { continue };

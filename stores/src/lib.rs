@@ -20,6 +20,7 @@ mod pieces;
 mod place;
 pub mod postgres;
 pub mod raise;
+pub mod rebuilt;
 pub mod record;
 mod rehash;
 pub mod restored;

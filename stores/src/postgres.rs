@@ -64,13 +64,26 @@ const BUSY_TIMEOUT_S: u64 = 20;
 /// between tries, with nothing locked.
 const ROW_TIMEOUT_MS: u64 = 100;
 
-/// Has what the application defers to the end of a transaction refuse single rows, not all of them. Foreign keys stay
-/// deferred: rows of a circle need it, and what has no target is never written.
-const AT_ONCE: &str = "DO $$ DECLARE names text; BEGIN
-    SELECT string_agg(DISTINCT quote_ident(n.nspname) || '.' || quote_ident(c.conname), ', ') INTO names
-    FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace
-    WHERE c.condeferred AND c.contype IN ('p', 'u', 'x', 't');
-    IF names IS NOT NULL THEN EXECUTE 'SET CONSTRAINTS ' || names || ' IMMEDIATE'; END IF; END $$";
+/// Sets of keys are of very different sizes: a plan made for one does not suit the next. Rows that are asked for together
+/// lie side by side: it soon costs less to read them by an index than to read the whole table. And what is read in pieces, in
+/// an order that an index has, is not to be sorted whole for each piece; nothing tells the server how many rows there are
+/// in tables that it has not looked at since they were filled.
+const PLANS: &str = "SET plan_cache_mode TO force_custom_plan; SET random_page_cost TO 1.1; SET enable_sort TO off";
+
+/// What is deferred until then is checked row by row, which is to be planned once.
+const COMMIT: &str = "SET LOCAL plan_cache_mode TO auto; COMMIT";
+
+/// Has what the application defers to the end of a transaction refuse single rows, not all of them: constraints of these
+/// types. Foreign keys stay deferred: rows of a circle need it, and what has no target is never written.
+fn at_once(types: &str) -> String {
+    format!(
+        "DO $$ DECLARE names text; BEGIN
+            SELECT string_agg(DISTINCT quote_ident(n.nspname) || '.' || quote_ident(c.conname), ', ') INTO names
+            FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_namespace n ON n.oid = c.connamespace
+            WHERE c.condeferred AND c.contype IN ({types});
+            IF names IS NOT NULL THEN EXECUTE 'SET CONSTRAINTS ' || names || ' IMMEDIATE'; END IF; END $$"
+    )
+}
 
 /// The advisory lock of whoever works on saddlebag's tables in a database: `saddlebg` in ASCII.
 const LOCK: i64 = 0x7361_6464_6C65_6267;
@@ -85,9 +98,11 @@ pub struct PostgresStore {
     /// Who refers to a tracked table: by its number.
     referring: HashMap<u32, Vec<referrers::ReferringColumn>>,
     /// What gives the next key of a table, as SQL, by its number.
-    next_keys: HashMap<u32, String>,
+    next_keys: HashMap<u32, insert::NextKey>,
     /// The last place given in the feed, while a transaction is open.
     last_seq: Option<Seq>,
+    /// Whether deferred triggers of the application are asked row by row, since they refused the last transaction.
+    is_strict: bool,
     /// How this transaction was begun.
     access: Option<Access>,
     /// Whether this transaction, or the next one, ends where it meets a row that the application is writing.
@@ -109,8 +124,7 @@ impl PostgresStore {
 
     /// Works over an open connection.
     fn over(mut client: client::Client) -> Result<Self, StoreError> {
-        // Sets of keys are of very different sizes: a plan made for one does not suit the next.
-        client.batch("opening a database", "SET plan_cache_mode TO force_custom_plan")?;
+        client.batch("opening a database", PLANS)?;
         Ok(Self {
             client,
             tracking: Rc::default(),
@@ -119,6 +133,7 @@ impl PostgresStore {
             referring: HashMap::new(),
             next_keys: HashMap::new(),
             last_seq: None,
+            is_strict: false,
             access: None,
             gives_way: false,
             before_learning: None,
@@ -141,6 +156,14 @@ impl PostgresStore {
     fn replace_tracking(&mut self, tracking: Tracking) {
         let before = std::mem::replace(&mut self.tracking, Rc::new(tracking));
         self.before_learning.get_or_insert(before);
+    }
+
+    /// Writes what is to be written, and forgets what was read. The place in the feed goes on.
+    fn forget_cached(&mut self) -> Result<(), StoreError> {
+        self.flush()?;
+        self.cache = cache::Cache::default();
+        self.writers.forget();
+        Ok(())
     }
 
     /// Forgets what belongs to one transaction.
@@ -192,12 +215,12 @@ impl Store for PostgresStore {
     }
 
     fn forget_states(&mut self, table: u32) -> Result<(), StoreError> {
-        self.forget();
+        self.forget_cached()?;
         install::forget_states(&mut self.client, table)
     }
 
     fn install(&mut self, tracking: &Tracking) -> Result<(), StoreError> {
-        self.forget();
+        self.forget_cached()?;
         setup::install(self, tracking)
     }
 
@@ -224,6 +247,14 @@ impl Store for PostgresStore {
 
     fn missing_triggers(&mut self) -> Result<Vec<String>, StoreError> {
         triggers::missing_triggers(&mut self.client, &self.tracking)
+    }
+
+    fn tables_without_triggers(&mut self) -> Result<Vec<u32>, StoreError> {
+        triggers::tables_without(&mut self.client, &self.tracking)
+    }
+
+    fn look_again(&mut self, table: u32) -> Result<(), StoreError> {
+        journal::look_again_at(&mut self.client, table)
     }
 
     fn restore_triggers(&mut self) -> Result<(), StoreError> {
@@ -268,7 +299,9 @@ impl Store for PostgresStore {
                 })?;
                 let begin = format!(
                     "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL lock_timeout = {ROW_TIMEOUT_MS}; \
-                     SET LOCAL saddlebag.importing = 'on'; {AT_ONCE}"
+                     SET LOCAL saddlebag.importing = 'on'; {}",
+                    // What a trigger wants of several rows may hold at the end alone: it is asked early only when that failed.
+                    at_once(if self.is_strict { "'p', 'u', 'x', 't'" } else { "'p', 'u', 'x'" })
                 );
                 self.access = Some(access);
                 self.client.batch(action, &begin).inspect_err(|_| drop(self.rollback()))?;
@@ -283,7 +316,15 @@ impl Store for PostgresStore {
         if let (Some(Access::Write), Some(seq)) = (self.access, self.last_seq) {
             ledger::set_setting(&mut self.client, "last_seq", &seq.0.to_le_bytes())?;
         }
-        self.client.batch("writing a transaction", "COMMIT")?;
+        match self.client.try_batch(COMMIT) {
+            Ok(()) => self.is_strict = false,
+            Err(error) if refusal::is_refusal(&error) && self.access == Some(Access::Write) && !self.is_strict => {
+                self.is_strict = true;
+                let table = error.as_db_error().and_then(|told| told.table()).unwrap_or("some table").to_owned();
+                return Err(StoreError::RolledBack { table, reason: client::words(&error) });
+            }
+            Err(error) => return Err(client::engine("writing a transaction", &error)),
+        }
         self.before_learning = None;
         self.forget();
         self.gives_way = false;

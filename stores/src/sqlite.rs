@@ -230,6 +230,10 @@ impl Store for SqliteStore {
         triggers::missing_triggers(&self.connection, &self.tracking)
     }
 
+    fn tables_without_triggers(&mut self) -> Result<Vec<u32>, StoreError> {
+        triggers::tables_without(&self.connection, &self.tracking)
+    }
+
     fn restore_triggers(&mut self) -> Result<(), StoreError> {
         triggers::restore_triggers(&self.connection, &self.tracking)
     }

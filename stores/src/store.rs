@@ -172,6 +172,22 @@ pub trait Store {
     /// The engine's.
     fn missing_triggers(&mut self) -> Result<Vec<String>, StoreError>;
 
+    /// The numbers of tables that are without some trigger altogether: the application has built them anew. Those that
+    /// are not there are left out.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn tables_without_triggers(&mut self) -> Result<Vec<u32>, StoreError>;
+
+    /// Has the next absorb look at a whole table, of which something may have been written after this transaction's
+    /// snapshot and before its triggers were there. There is no such time where a write transaction keeps others out.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn look_again(&mut self, _table: u32) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Makes missing triggers again, and has the next absorb look at every row of their tables. Needs a write
     /// transaction.
     ///

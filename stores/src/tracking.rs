@@ -169,6 +169,25 @@ impl Tracking {
         format!("{present:?}")
     }
 
+    /// The same as far as it was tracked before: without the tables and columns that are new.
+    #[must_use]
+    pub fn as_far_as(&self, known: &Numbering) -> Self {
+        let mut before = self.clone();
+        before.tables.retain(|table| known.tables.contains_key(&table.name));
+        let numbers: BTreeSet<u32> = before.tables.iter().map(|table| table.number).collect();
+        for table in &mut before.tables {
+            let Some((_, ids)) = known.tables.get(&table.name) else { continue };
+            table.columns.retain(|column| ids.contains_key(&column.name));
+            for column in &mut table.columns {
+                if let Some(references) = known.absent.get(&(table.name.clone(), column.name.clone())) {
+                    *column = TrackedColumn::absent(column.id, &column.name, references.clone());
+                }
+                column.reference = column.reference.filter(|number| numbers.contains(number));
+            }
+        }
+        before
+    }
+
     /// The lasting numbers and ids in use.
     #[must_use]
     pub fn numbering(&self) -> Numbering {

@@ -16,13 +16,13 @@ use saddlebag_keys::card::{Card, CardDeployment};
 use saddlebag_keys::deployment::{DeploymentKey, ListedNode, NodeList, Role};
 use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::this_node::ThisNode;
-use saddlebag_stores::Access;
 use saddlebag_stores::config::TablesConfig;
 use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole};
 use saddlebag_stores::postgres::PostgresStore;
 use saddlebag_stores::sqlite::SqliteStore;
 use saddlebag_stores::store::AbsorbContext;
 use saddlebag_stores::tracking::{Numbering, Tracking};
+use saddlebag_stores::{Access, rebuilt};
 
 use crate::app::{App, Server};
 use crate::engines::{Engine, Engines, NodeStore, engine_of};
@@ -293,6 +293,8 @@ impl FleetNode {
         let tracking = Tracking::resolve(&config, &schema, &known).unwrap();
         self.store.use_tracking(tracking.clone());
         self.store.begin(Access::Write).unwrap();
+        let built_anew =
+            rebuilt::take_in(&mut *self.store, &tracking, &[], self.me.writer(), &mut self.entropy).unwrap();
         self.store.install(&tracking).unwrap();
         self.store.commit().unwrap();
         for table in tracking.identity_order().unwrap() {
@@ -304,6 +306,7 @@ impl FleetNode {
         }
         self.store.begin(Access::Write).unwrap();
         self.store.hash_references().unwrap();
+        built_anew.iter().for_each(|number| self.store.look_again(*number).unwrap());
         self.store.commit().unwrap();
     }
 

@@ -49,7 +49,7 @@ pub struct InitArgs {
     /// Begin a deployment, with this node as its first central
     #[arg(long)]
     pub central: bool,
-    /// Take the tables from a built-in profile (`gnuhealth`) or a file of `[tables.NAME]` instead of proposing them
+    /// Take the tables from a built-in profile (`gnuhealth`, `openmrs`) or a file of `[tables.NAME]` instead of proposing them
     #[arg(long, value_name = "NAME|FILE")]
     pub profile: Option<PathBuf>,
     /// Only write saddlebag.toml and the keys; `saddlebag setup` does the rest

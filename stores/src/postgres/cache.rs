@@ -25,8 +25,17 @@ pub(super) struct CachedRow {
 pub(super) struct PendingState {
     /// None where it is to be taken away.
     pub(super) stored: Option<Stored>,
-    /// Whether something may lie under its key now.
-    pub(super) may_be_there: bool,
+    pub(super) before: Before,
+}
+
+/// What lies in the database under the key of a row state that is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    Nothing,
+    /// Something, perhaps.
+    Unknown,
+    /// The state of the same record.
+    Same,
 }
 
 /// A tombstone with the key that its record had, in its encoding.
@@ -77,8 +86,15 @@ impl Cache {
     pub(super) fn put_state(&mut self, table: u32, key: &Key, stored: Option<Stored>) {
         let at = (table, key.clone());
         let was = self.states.get(&at);
-        let may_be_there =
-            self.pending_states.get(&at).map_or(!matches!(was, Some(None)), |pending| pending.may_be_there);
+        let (before, last) = match (self.pending_states.get(&at), was) {
+            (Some(pending), _) => (pending.before, pending.stored.as_ref()),
+            (None, Some(None)) => (Before::Nothing, None),
+            (None, Some(Some(was))) => (Before::Same, Some(was)),
+            (None, None) => (Before::Unknown, None),
+        };
+        let is_same = last.zip(stored.as_ref()).is_some_and(|(last, stored)| last.uid == stored.uid);
+        // Once another record was in between, what lies there is taken away before anything is written there.
+        let before = if before == Before::Same && !is_same { Before::Unknown } else { before };
         if let Some(Some(before)) = was
             && stored.as_ref().is_none_or(|stored| stored.uid != before.uid)
             && self.keys.get(&(table, before.uid)).is_some_and(|known| known.as_ref() == Some(key))
@@ -92,8 +108,14 @@ impl Cache {
             }
         }
         self.states.insert(at.clone(), stored.clone());
-        self.pending_states.insert(at, PendingState { stored, may_be_there });
+        self.pending_states.insert(at, PendingState { stored, before });
         self.deleted_at.remove(&(table, key.clone()));
+    }
+
+    /// Notes the row state of a record that has one under this key.
+    pub(super) fn put_state_of(&mut self, table: u32, key: &Key, stored: Stored) {
+        self.states.entry((table, key.clone())).or_insert_with(|| Some(stored.clone()));
+        self.put_state(table, key, Some(stored));
     }
 
     /// Notes a tombstone that is to be written, or taken away.

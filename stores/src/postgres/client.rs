@@ -49,13 +49,17 @@ impl Client {
     }
 
     fn prepare(&mut self, action: &str, sql: &str) -> Result<Statement, StoreError> {
+        self.statement(sql).map_err(|error| engine(action, &error))
+    }
+
+    fn statement(&mut self, sql: &str) -> Result<Statement, postgres::Error> {
         if let Some(statement) = self.prepared.get(sql) {
             return Ok(statement.clone());
         }
         if self.prepared.len() >= STATEMENTS_MAX {
             self.prepared.clear();
         }
-        let statement = self.inner.prepare(sql).map_err(|error| engine(action, &error))?;
+        let statement = self.inner.prepare(sql)?;
         self.prepared.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
@@ -117,7 +121,11 @@ impl Client {
         sql: &str,
         parameters: Parameters<'_>,
     ) -> Result<Result<u64, postgres::Error>, StoreError> {
-        let statement = self.prepare(action, sql)?;
+        let statement = match self.statement(sql) {
+            // A column that the database alone may write is refused before there are values.
+            Err(error) if error.code() == Some(&SqlState::GENERATED_ALWAYS) => return Ok(Err(error)),
+            statement => statement.map_err(|error| engine(action, &error))?,
+        };
         self.sent += 1;
         Ok(self.inner.execute(&statement, parameters))
     }
@@ -140,6 +148,12 @@ impl Client {
         self.inner.batch_execute(sql).map_err(|error| engine(action, &error))
     }
 
+    /// Like [`Self::batch`]; the error comes as the database gave it.
+    pub(super) fn try_batch(&mut self, sql: &str) -> Result<(), postgres::Error> {
+        self.sent += 1;
+        self.inner.batch_execute(sql)
+    }
+
     /// Sends the bytes of a `COPY … FROM STDIN` and says how many rows were taken; the error comes as the database gave
     /// it.
     pub(super) fn copy_in(&mut self, sql: &str, bytes: &[u8]) -> Result<u64, postgres::Error> {
@@ -156,9 +170,7 @@ pub(super) fn engine(action: &str, error: &postgres::Error) -> StoreError {
     let reason = words(error);
     match error.code() {
         Some(
-            &SqlState::T_R_SERIALIZATION_FAILURE
-            | &SqlState::T_R_DEADLOCK_DETECTED
-            | &SqlState::LOCK_NOT_AVAILABLE,
+            &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::LOCK_NOT_AVAILABLE,
         ) => StoreError::Concurrent { action: action.to_owned(), reason },
         Some(&SqlState::INSUFFICIENT_PRIVILEGE) => StoreError::NoRight { action: action.to_owned(), reason },
         _ => StoreError::Engine { action: action.to_owned(), reason },

@@ -32,11 +32,7 @@ fn identity(conflict: &Conflict) -> Identity<'_> {
 }
 
 /// Keeps those that are new; says of each whether it is.
-pub(super) fn add(
-    client: &mut Client,
-    writers: &mut Writers,
-    conflicts: &[Conflict],
-) -> Result<Vec<bool>, StoreError> {
+pub(super) fn add(client: &mut Client, writers: &mut Writers, conflicts: &[Conflict]) -> Result<Vec<bool>, StoreError> {
     let mut is_new = vec![false; conflicts.len()];
     let mut seen = HashSet::new();
     let (places, once): (Vec<usize>, Vec<&Conflict>) =

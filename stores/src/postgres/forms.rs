@@ -20,11 +20,11 @@ pub(super) fn stored(
     rows: &[(&RowWrite, &Key)],
 ) -> Result<Vec<Beside>, StoreError> {
     let has_triggers = store.tracking.has_triggers;
+    let kinds: Vec<Kind> = table.columns.iter().map(|column| Kind::of(&column.declared_type)).collect();
     let asks = |index: usize, row: &RowWrite, value: &Value| {
         let column = &table.columns[index];
         let is_beside = row.beside.iter().any(|beside| beside.column == column.id);
-        let kind = Kind::of(&column.declared_type);
-        !column.refers() && !is_beside && (has_triggers || kind.may_change(value))
+        !column.refers() && !is_beside && (has_triggers || kinds[index].may_change(value))
     };
     let mut columns: Vec<usize> = Vec::new();
     let mut asked: Vec<(&RowWrite, &Key)> = Vec::new();
@@ -81,11 +81,11 @@ fn read(
     let parts = keys::parts(table, wanted);
     let parameters: Given<'_> = parts.iter().map(keys::Parts::parameter).collect();
     let rows = store.client.query("reading what was written", &sql, &parameters)?;
-    let mut held = HashMap::with_capacity(rows.len());
+    let (key_kinds, mut held) = (keys::kinds(table), HashMap::with_capacity(rows.len()));
     for row in &rows {
         let value = |(at, kind): (usize, &Kind)| kind.read(row, table.key.len() + at);
         let values: Vec<Value> = kinds.iter().enumerate().map(value).collect::<Result<_, _>>()?;
-        held.insert(keys::read(table, row, 0)?, values);
+        held.insert(keys::read_as(&key_kinds, row, 0)?, values);
     }
     Ok(held)
 }

@@ -87,11 +87,19 @@ fn give_keys(
             _ => after_the_last(store, table, &part.name, missing)?,
         }
         .into_iter();
+        let kind = super::values::Kind::of(&part.declared_type);
+        let fits = |number: &Value| kind.to_text(number).is_ok();
         for row in rows.iter_mut().filter(|row| row.key.is_none()) {
-            row.key = fresh.next().map(|number| Key(vec![Value::Integer(number)]));
+            let number = fresh.next().map(Value::Integer).filter(fits);
+            row.key = number.map(|number| Key(vec![number]));
             row.key_was_used = false;
         }
-        return Ok(rows);
+        let (with_keys, without): (Vec<Ready>, Vec<Ready>) = rows.into_iter().partition(|row| row.key.is_some());
+        if !without.is_empty() {
+            let reason = no_key_left(store, table, &part.name);
+            refused.extend(without.iter().map(|row| (row.at, Refusal { reason: reason.clone() })));
+        }
+        return Ok(with_keys);
     }
     let kinds = keys::kinds(table);
     let mut with_keys = Vec::with_capacity(rows.len());
@@ -141,7 +149,25 @@ fn former_keys(
     Ok(former)
 }
 
-/// The next numbers of what gives a table's key, which the application goes on from.
+/// What gives a table's next key.
+#[derive(Debug, Clone)]
+pub(super) struct NextKey {
+    /// As SQL.
+    next: String,
+    /// The sequence in it, if there is one, as SQL.
+    sequence: Option<String>,
+}
+
+fn no_key_left(store: &PostgresStore, table: &TrackedTable, column: &str) -> String {
+    match store.next_keys.get(&table.number).and_then(|next| next.sequence.as_ref()) {
+        Some(sequence) => {
+            format!("no key is left for it: the sequence `{sequence}` of `{}` has given its last one", table.name)
+        }
+        None => format!("no key is left for it: the next one is too large for `{column}` of `{}`", table.name),
+    }
+}
+
+/// The next numbers of what gives a table's key, which the application goes on from; as many as are left.
 fn from_sequence(
     store: &mut PostgresStore,
     table: &TrackedTable,
@@ -151,24 +177,40 @@ fn from_sequence(
     if count == 0 {
         return Ok(Vec::new());
     }
-    let next = next_of(store, table, column)?;
-    let sql = format!("SELECT ({next})::bigint FROM generate_series(1, $1::bigint)");
+    let NextKey { next, sequence } = next_of(store, table, column)?;
+    let left = sequence.map(|sequence| {
+        format!(
+            "(SELECT CASE WHEN p.seqcycle THEN $1::bigint::numeric ELSE div(
+                 (CASE WHEN p.seqincrement > 0 THEN p.seqmax ELSE p.seqmin END)::numeric - s.last_value
+                     + CASE WHEN s.is_called THEN 0 ELSE p.seqincrement END, p.seqincrement) END
+             FROM pg_sequence p, {sequence} s WHERE p.seqrelid = {}::regclass)",
+            literal(&sequence)
+        )
+    });
+    let many = left.unwrap_or_else(|| "$1::bigint::numeric".to_owned());
+    let sql = format!("SELECT ({next})::bigint FROM generate_series(1, LEAST($1::bigint::numeric, {many})::bigint)");
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let rows = store.client.query("taking keys for new rows", &sql, &[&count])?;
     rows.iter().map(|row| field("taking keys for new rows", row, 0)).collect()
 }
 
-/// What gives the next key, as SQL; known for as long as the store works on the same tables. A sequence that lags behind
-/// the keys in use, as after a load, is brought up to them first: the application would fail on it as well.
-fn next_of(store: &mut PostgresStore, table: &TrackedTable, column: &str) -> Result<String, StoreError> {
+/// What gives the next key; known for as long as the store works on the same tables. A sequence that lags behind the keys
+/// in use, as after a load, is brought up to them first: the application would fail on it as well.
+fn next_of(store: &mut PostgresStore, table: &TrackedTable, column: &str) -> Result<NextKey, StoreError> {
     if let Some(next) = store.next_keys.get(&table.number) {
         return Ok(next.clone());
     }
     let action = "looking for what gives a table's keys";
     let name = table_name(&table.name);
-    let sql = "SELECT pg_get_serial_sequence($1, $2), (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d \
-               JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum \
-               WHERE d.adrelid = $1::text::regclass AND a.attname = $2)";
+    // One that belongs to the column, or one that its default takes from.
+    let sql = "SELECT COALESCE(pg_get_serial_sequence($1, $2), (
+                   SELECT format('%I.%I', n.nspname, s.relname) FROM pg_depend e
+                   JOIN pg_class s ON s.oid = e.refobjid AND s.relkind = 'S' JOIN pg_namespace n ON n.oid = s.relnamespace
+                   WHERE e.classid = 'pg_attrdef'::regclass AND e.objid = d.oid
+                       AND e.refclassid = 'pg_class'::regclass LIMIT 1)),
+                   pg_get_expr(d.adbin, d.adrelid)
+               FROM pg_attribute a LEFT JOIN pg_attrdef d ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+               WHERE a.attrelid = $1::text::regclass AND a.attname = $2";
     let row = store.client.query_one(action, sql, &[&name, &column])?;
     let (sequence, default): (Option<String>, Option<String>) = (field(action, &row, 0)?, field(action, &row, 1)?);
     let next = match (&sequence, default) {
@@ -182,6 +224,7 @@ fn next_of(store: &mut PostgresStore, table: &TrackedTable, column: &str) -> Res
     if let Some(sequence) = &sequence {
         catch_up(store, &name, column, sequence)?;
     }
+    let next = NextKey { next, sequence };
     store.next_keys.insert(table.number, next.clone());
     Ok(next)
 }

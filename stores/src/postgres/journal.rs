@@ -10,7 +10,7 @@ use super::fields::field;
 use super::install::{BITS, words_of};
 use super::sql::{key_join, quote, states, table_name};
 use super::triggers::{partitions, renew_functions};
-use super::values::{Kind, cast_type};
+use super::values::{AnyText, Kind, cast_type};
 use crate::error::StoreError;
 use crate::fold::{Entry, Event};
 use crate::record::Key;
@@ -25,6 +25,11 @@ const READING: &str = "reading the journal";
 /// Milliseconds since 1970.
 pub(super) const NOW: &str =
     "pg_catalog.floor(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint";
+
+/// The order in which entries were written: each takes the log's position, behind that of all that were written before.
+/// No sequence does it, which would change what `lastval()` says to the application. Positions that the log has not come
+/// to yet are those of another server, from which the database was moved here.
+const ORDER: &str = "id > pg_catalog.pg_current_wal_insert_lsn() DESC, id";
 
 /// What a trigger notes that could not do its work: look at the whole table.
 pub(super) const WHOLE_TABLE: i16 = 9;
@@ -79,11 +84,10 @@ pub(super) fn existing(
         beyond = format!("AND ({keys}) > ({})", marks.join(", "));
     }
     let sql = format!(
-        "WITH noted AS (INSERT INTO saddlebag.journal (table_number, op, at, key)
-             SELECT {number}, 1, 0, {key} FROM {name} t
-             WHERE NOT EXISTS (SELECT 1 FROM {states} s WHERE {join}) {beyond} ORDER BY {keys} LIMIT $1
-             RETURNING id, key)
-         SELECT count(*), (SELECT key FROM noted ORDER BY id DESC LIMIT 1) FROM noted",
+        "WITH found AS MATERIALIZED (SELECT {key} AS key, row_number() OVER (ORDER BY {keys}) AS place FROM {name} t
+             WHERE NOT EXISTS (SELECT 1 FROM {states} s WHERE {join}) {beyond} ORDER BY {keys} LIMIT $1),
+         noted AS (INSERT INTO saddlebag.journal (table_number, op, at, key) SELECT {number}, 1, 0, key FROM found)
+         SELECT count(*), (SELECT key FROM found ORDER BY place DESC LIMIT 1) FROM found",
         number = table.number,
         key = row_key(table),
         name = table_name(&table.name),
@@ -209,7 +213,7 @@ pub(super) fn take_tables(
         // What belongs together must not be parted: rows that move take all entries of their table along.
         Some(false) => format!(
             "AND j.ctid = ANY (ARRAY(SELECT f.ctid FROM (
-                 SELECT i.ctid, row_number() OVER (PARTITION BY table_number ORDER BY id) AS place,
+                 SELECT i.ctid, row_number() OVER (PARTITION BY table_number ORDER BY {ORDER}) AS place,
                      bool_or(op = {MOVE}) OVER (PARTITION BY table_number) AS moves
                  FROM saddlebag.journal i WHERE table_number = ANY ($1) AND op <> {WHOLE_TABLE}) f
              WHERE f.place <= $2 OR f.moves))"
@@ -218,7 +222,7 @@ pub(super) fn take_tables(
     let sql = format!(
         "WITH taken AS (DELETE FROM saddlebag.journal j WHERE table_number = ANY ($1) AND op <> {WHOLE_TABLE} {chosen}
              RETURNING id, table_number, op, at, key, before, changed, old)
-         SELECT table_number, op, at, key, before, changed, old FROM taken ORDER BY id"
+         SELECT table_number, op, at, key, before, changed, old FROM taken ORDER BY {ORDER}"
     );
     let by_number: BTreeMap<i32, &TrackedTable> =
         tables.iter().map(|table| (table.number.cast_signed(), table)).collect();
@@ -291,7 +295,7 @@ fn entry(table: &TrackedTable, row: &Row) -> Result<Option<Noted>, StoreError> {
         // It went unseen: nobody noted its last values, and null is not what they were.
         4 => entry(Event::Delete { key: after, old: Vec::new() }),
         _ => {
-            let old = field::<Option<Vec<Option<String>>>>(READING, row, 6)?.unwrap_or_default();
+            let old = field::<Option<Vec<Option<AnyText>>>>(READING, row, 6)?.unwrap_or_default();
             entry(Event::Delete { key: after, old: old_values(table, &old) })
         }
     }))
@@ -307,10 +311,11 @@ fn changed(table: &TrackedTable, words: &[i64]) -> Vec<u16> {
     changed
 }
 
-fn old_values(table: &TrackedTable, old: &[Option<String>]) -> Vec<(u16, saddlebag_formats::Value)> {
+fn old_values(table: &TrackedTable, old: &[Option<AnyText>]) -> Vec<(u16, saddlebag_formats::Value)> {
     let value = |column: &TrackedColumn| {
         let text = old.get(usize::from(column.id)).cloned().flatten();
-        let value = text.map_or(saddlebag_formats::Value::Null, |text| Kind::of(&column.declared_type).from_text(text));
+        let value = text
+            .map_or(saddlebag_formats::Value::Null, |AnyText(bytes)| Kind::of(&column.declared_type).from_bytes(bytes));
         (column.id, value)
     };
     table.present().map(value).collect()

@@ -114,6 +114,11 @@ pub(super) fn select_row_key(table: &TrackedTable, rows: &str) -> String {
 
 /// The key at a position, as the above select it.
 pub(super) fn read(table: &TrackedTable, row: &Row, start: usize) -> Result<Key, StoreError> {
-    let part = |(at, kind): (usize, Kind)| kind.read(row, start + at);
-    Ok(Key(kinds(table).into_iter().enumerate().map(part).collect::<Result<_, _>>()?))
+    read_as(&kinds(table), row, start)
+}
+
+/// The same for many rows, with what [`kinds`] gives.
+pub(super) fn read_as(kinds: &[Kind], row: &Row, start: usize) -> Result<Key, StoreError> {
+    let part = |(at, kind): (usize, &Kind)| kind.read(row, start + at);
+    Ok(Key(kinds.iter().enumerate().map(part).collect::<Result<_, _>>()?))
 }

@@ -9,6 +9,10 @@ use crate::record::{Key, Refusal};
 const IN_USE: &str = "in use: the application has locked the row or has just written it, or one that it needs";
 const NO_MORE_WAITING: &str = "SET LOCAL lock_timeout = 10";
 
+/// What the server does for each row of its own, foreign keys above all, is to be planned once, not for each row.
+const MARK: &str = "SAVEPOINT saddlebag_rows; SET LOCAL plan_cache_mode TO auto";
+const GIVE_UP: &str = "RELEASE SAVEPOINT saddlebag_rows; SET LOCAL plan_cache_mode TO force_custom_plan";
+
 /// What became of a row.
 pub(super) type Outcome = Result<Key, Refusal>;
 
@@ -55,7 +59,7 @@ fn copied_column(error: &postgres::Error) -> Option<&str> {
 
 /// Whether the database refuses the values of a row, as against failing: data and integrity errors, limits, and whatever
 /// the application's own triggers raise (PostgreSQL's manual, appendix A).
-fn is_refusal(error: &postgres::Error) -> bool {
+pub(super) fn is_refusal(error: &postgres::Error) -> bool {
     let Some(code) = error.code() else { return false };
     let class = code.code().get(..2).unwrap_or_default();
     matches!(class, "21" | "22" | "23" | "27" | "2F" | "38" | "39" | "44" | "54" | "P0")
@@ -77,10 +81,10 @@ pub(super) fn in_halves<T: Clone>(
         if some.is_empty() {
             continue;
         }
-        store.client.batch("marking a savepoint", "SAVEPOINT saddlebag_rows")?;
+        store.client.batch("marking a savepoint", MARK)?;
         let (reason, then) = match try_all(store, &some)? {
             Attempt::Done => {
-                store.client.batch("giving up a savepoint", "RELEASE SAVEPOINT saddlebag_rows")?;
+                store.client.batch("giving up a savepoint", GIVE_UP)?;
                 done(store, &some)?;
                 continue;
             }

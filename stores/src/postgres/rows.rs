@@ -52,16 +52,30 @@ pub(super) fn refers(kind: &Kind, name: &str, target: &TrackedTable, states: &st
     }
 }
 
+/// How the columns of a table and its key are read: found out once for many rows.
+struct Kinds {
+    key: Vec<Kind>,
+    columns: Vec<Kind>,
+}
+
+impl Kinds {
+    fn of(table: &TrackedTable) -> Self {
+        let columns = table.columns.iter().map(|column| Kind::of(&column.declared_type)).collect();
+        Self { key: keys::kinds(table), columns }
+    }
+}
+
 /// Reads the columns that [`row_columns`] selects, from a position on.
-fn cached_row(table: &TrackedTable, row: &Row, start: usize) -> Result<CachedRow, StoreError> {
+fn cached_row(table: &TrackedTable, kinds: &Kinds, row: &Row, start: usize) -> Result<CachedRow, StoreError> {
     let mut at = start;
-    let (mut locals, mut values) = (Vec::new(), Vec::with_capacity(table.columns.len()));
-    for column in &table.columns {
+    let many = table.columns.len();
+    let (mut locals, mut values) = (Vec::with_capacity(many), Vec::with_capacity(many));
+    for (column, kind) in table.columns.iter().zip(&kinds.columns) {
         if column.absent.is_some() {
             values.push(Value::Null);
             continue;
         }
-        let local = Kind::of(&column.declared_type).read(row, at)?;
+        let local = kind.read(row, at)?;
         at += 1;
         locals.push(local.clone());
         if column.reference.is_none() {
@@ -98,10 +112,10 @@ pub(super) fn load(store: &mut PostgresStore, table: &TrackedTable, wanted: &[Ke
     for key in wanted {
         store.cache.rows.insert((table.number, key.clone()), None);
     }
-    let mut rows = Vec::with_capacity(found.len());
+    let (kinds, mut rows) = (Kinds::of(table), Vec::with_capacity(found.len()));
     for row in &found {
-        let cached = cached_row(table, row, table.key.len())?;
-        rows.push((keys::read(table, row, 0)?, cached));
+        let cached = cached_row(table, &kinds, row, table.key.len())?;
+        rows.push((keys::read_as(&kinds.key, row, 0)?, cached));
     }
     expect_references(store, table, rows.iter().map(|(_, row)| row.values.as_slice()))?;
     for (key, row) in rows {
@@ -170,15 +184,15 @@ pub(super) fn read(
         join = key_join(table, "s.", "t."),
     );
     let rows = store.client.query(READING, &sql, parameters)?;
-    let parts = table.key.len();
+    let (parts, kinds) = (table.key.len(), Kinds::of(table));
     let mut found = Vec::with_capacity(rows.len());
     for row in &rows {
         let (uid, hash): (Uid, i64) = (uid(READING, row, parts)?, field(READING, row, parts + 1)?);
         let state: Vec<u8> = field(READING, row, parts + 2)?;
-        let cached = cached_row(table, row, parts + 3)?;
+        let cached = cached_row(table, &kinds, row, parts + 3)?;
         let record = Record {
             uid,
-            key: keys::read(table, row, 0)?,
+            key: keys::read_as(&kinds.key, row, 0)?,
             state: row_states::decode(store, &state)?,
             hash: hash.cast_unsigned(),
             values: cached.values,

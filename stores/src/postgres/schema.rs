@@ -49,7 +49,9 @@ impl Tables {
     /// Partitions belong to their parent, and what an extension brought to the extension.
     fn read(client: &mut Client) -> Result<Self, StoreError> {
         let sql = format!(
-            "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text
+            "SELECT c.oid, n.nspname::text, c.relname::text,
+                 CASE WHEN c.relkind = 'r' AND EXISTS (SELECT 1 FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid)
+                     THEN 'inherited' ELSE c.relkind::text END
              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't' AND NOT c.relispartition
                  AND {APPLICATIONS} AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
@@ -188,6 +190,7 @@ fn unsupported(kind: &str, schema: &str) -> Option<&'static str> {
         "v" => Some("a view"),
         "m" => Some("a materialized view"),
         "f" => Some("a foreign table"),
+        "inherited" => Some("a table that other tables inherit from"),
         // The first dot of a name ends the schema.
         _ if schema.contains('.') => Some("a table in a schema with a dot in its name"),
         _ => None,

@@ -51,6 +51,8 @@ impl Engine for PostgresStore {
 
     fn take_entries(&mut self, tables: &[TrackedTable], limit: u64) -> Result<BTreeMap<u32, Taken>, StoreError> {
         self.flush()?;
+        // What the last turn read is not asked for any more: memory stays within bounds, however many turns there are.
+        self.cache.forget_read();
         let mut taken = BTreeMap::new();
         for (number, entries) in journal::take_tables(&mut self.client, tables, limit)? {
             let Some(table) = tables.iter().find(|table| table.number == number) else { continue };

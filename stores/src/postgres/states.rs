@@ -7,9 +7,10 @@ use saddlebag_formats::row_state_bytes::{decode_row_state, decode_values, encode
 use saddlebag_formats::{ColumnState, RowState, Seq, Uid};
 use uuid::Uuid;
 
-use super::cache::Buried;
+use super::cache::{Before, Buried};
 use super::fields::{field, uid};
 use super::sql::{key_columns, states};
+use super::values::Kind;
 use super::{PostgresStore, keys};
 use crate::engine::{Stored, damaged};
 use crate::error::StoreError;
@@ -60,9 +61,9 @@ pub(super) fn load_by_key(store: &mut PostgresStore, table: &TrackedTable, wante
     let parts = keys::parts(table, &missing);
     let parameters: Vec<_> = parts.iter().map(keys::Parts::parameter).collect();
     let rows = store.client.query(READING, &sql, &parameters)?;
-    let mut found = HashMap::with_capacity(rows.len());
+    let (kinds, mut found) = (keys::kinds(table), HashMap::with_capacity(rows.len()));
     for row in &rows {
-        let (key, stored) = stored(store, table, row)?;
+        let (key, stored) = stored(store, &kinds, row)?;
         found.insert(key, stored);
     }
     for key in missing {
@@ -75,8 +76,8 @@ pub(super) fn load_by_key(store: &mut PostgresStore, table: &TrackedTable, wante
     Ok(())
 }
 
-fn stored(store: &mut PostgresStore, table: &TrackedTable, row: &Row) -> Result<(Key, Stored), StoreError> {
-    let at = table.key.len();
+fn stored(store: &mut PostgresStore, kinds: &[Kind], row: &Row) -> Result<(Key, Stored), StoreError> {
+    let at = kinds.len();
     let state: Vec<u8> = field(READING, row, at + 3)?;
     let hash: i64 = field(READING, row, at + 1)?;
     let stored = Stored {
@@ -85,7 +86,7 @@ fn stored(store: &mut PostgresStore, table: &TrackedTable, row: &Row) -> Result<
         home: field(READING, row, at + 2)?,
         state: decode(store, &state)?,
     };
-    Ok((keys::read(table, row, 0)?, stored))
+    Ok((keys::read_as(kinds, row, 0)?, stored))
 }
 
 /// Reads the keys of those uids that are live and shared, so far as they are not known yet.
@@ -105,8 +106,9 @@ pub(super) fn load_keys(store: &mut PostgresStore, table: &TrackedTable, wanted:
     for uid in missing {
         store.cache.keys.insert((table.number, uid), None);
     }
+    let kinds = keys::kinds(table);
     for row in &rows {
-        let (key, uid) = (keys::read(table, row, 0)?, uid(READING, row, table.key.len())?);
+        let (key, uid) = (keys::read_as(&kinds, row, 0)?, uid(READING, row, kinds.len())?);
         store.cache.keys.insert((table.number, uid), Some(key));
     }
     Ok(())
@@ -222,19 +224,40 @@ pub(super) fn flush(store: &mut PostgresStore) -> Result<(), StoreError> {
     if !states.is_empty() {
         store.cache.in_feed = None;
     }
-    let mut by_table: BTreeMap<u32, Vec<(Key, super::cache::PendingState)>> = BTreeMap::new();
-    for ((table, key), pending) in states {
-        by_table.entry(table).or_default().push((key, pending));
+    let mut by_table: BTreeMap<u32, Pending> = BTreeMap::new();
+    for ((table, key), pending) in &states {
+        let of = by_table.entry(*table).or_default();
+        match (&pending.stored, pending.before) {
+            (Some(stored), Before::Same) => of.changed.push((key, stored)),
+            (stored, before) => {
+                of.old.extend((before != Before::Nothing).then_some(key));
+                of.new.extend(stored.as_ref().map(|stored| (key, stored)));
+            }
+        }
     }
     let tracking = std::rc::Rc::clone(&store.tracking);
-    for (number, pending) in by_table {
+    for (number, mut pending) in by_table {
         let Some(table) = tracking.by_number(number) else { continue };
-        let old: Vec<&Key> = pending.iter().filter(|(_, one)| one.may_be_there).map(|(key, _)| key).collect();
-        remove(store, table, &old)?;
-        let new = pending.iter().filter_map(|(key, one)| Some((key, one.stored.as_ref()?)));
-        insert(store, table, &new.collect::<Vec<_>>())?;
+        remove(store, table, &pending.old)?;
+        // In the order in which they are read again.
+        pending.changed.sort_unstable_by_key(|(_, stored)| stored.state.seq());
+        pending.new.sort_unstable_by_key(|(_, stored)| stored.state.seq());
+        if !put(store, table, &pending.changed, false)? {
+            // Some lay elsewhere: whatever is there makes room.
+            remove(store, table, &pending.changed.iter().map(|(key, _)| *key).collect::<Vec<_>>())?;
+            put(store, table, &pending.changed, true)?;
+        }
+        put(store, table, &pending.new, true)?;
     }
     flush_tombstones(store)
+}
+
+/// What is to be written of one table's row states.
+#[derive(Default)]
+struct Pending<'a> {
+    old: Vec<&'a Key>,
+    changed: Vec<(&'a Key, &'a Stored)>,
+    new: Vec<(&'a Key, &'a Stored)>,
 }
 
 fn remove(store: &mut PostgresStore, table: &TrackedTable, old: &[&Key]) -> Result<(), StoreError> {
@@ -252,9 +275,15 @@ fn remove(store: &mut PostgresStore, table: &TrackedTable, old: &[&Key]) -> Resu
     store.client.execute(WRITING, &sql, &parameters).map(drop)
 }
 
-fn insert(store: &mut PostgresStore, table: &TrackedTable, new: &[(&Key, &Stored)]) -> Result<(), StoreError> {
+/// Writes row states: new ones, or over those of the same records. Says whether all were written.
+fn put(
+    store: &mut PostgresStore,
+    table: &TrackedTable,
+    new: &[(&Key, &Stored)],
+    is_new: bool,
+) -> Result<bool, StoreError> {
     if new.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     let parts = keys::parts(table, &new.iter().map(|(key, _)| *key).collect::<Vec<_>>());
     let uids: Vec<Uuid> = new.iter().map(|(_, stored)| Uuid::from_bytes(stored.uid.0)).collect();
@@ -271,17 +300,30 @@ fn insert(store: &mut PostgresStore, table: &TrackedTable, new: &[(&Key, &Stored
         format!("u.k{}::{}", at + 1, keys::state_type(&part.declared_type))
     };
     let given: Vec<String> = table.key.iter().enumerate().map(given).collect();
-    let sql = format!(
-        "INSERT INTO {} ({}, uid, seq, first_seq, hash, home, state) \
-         SELECT {}, u.uid, u.seq, u.first_seq, u.hash, u.home, u.state FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], \
-         $4::bigint[], $5::boolean[], $6::bytea[], {arrays}) AS u(uid, seq, first_seq, hash, home, state, {names})",
-        states(table.number),
-        key_columns(table, "k"),
-        given.join(", "),
+    let given_rows = format!(
+        "unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[], $6::bytea[], {arrays}) \
+         AS u(uid, seq, first_seq, hash, home, state, {names})"
     );
+    let sql = if is_new {
+        format!(
+            "INSERT INTO {} ({}, uid, seq, first_seq, hash, home, state) \
+             SELECT {}, u.uid, u.seq, u.first_seq, u.hash, u.home, u.state FROM {given_rows}",
+            states(table.number),
+            key_columns(table, "k"),
+            given.join(", "),
+        )
+    } else {
+        format!(
+            "UPDATE {} s SET seq = u.seq, first_seq = u.first_seq, hash = u.hash, home = u.home, state = u.state \
+             FROM {given_rows} WHERE {} AND s.uid = u.uid",
+            states(table.number),
+            keys::states_given(table, "s.", "u."),
+        )
+    };
     let mut parameters: super::client::Given<'_> = vec![&uids, &seqs, &firsts, &hashes, &homes, &bytes];
     parameters.extend(parts.iter().map(keys::Parts::parameter));
-    store.client.execute(WRITING, &sql, &parameters).map(drop)
+    let written = store.client.execute(WRITING, &sql, &parameters)?;
+    Ok(usize::try_from(written) == Ok(new.len()))
 }
 
 fn flush_tombstones(store: &mut PostgresStore) -> Result<(), StoreError> {

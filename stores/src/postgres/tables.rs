@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS saddlebag.received_receipt (
     column_name text COLLATE \"C\" NOT NULL, outcome text NOT NULL, reason text NOT NULL, at bigint NOT NULL,
     PRIMARY KEY (link, table_name, uid, column_name));
 CREATE TABLE IF NOT EXISTS saddlebag.journal (
-    id bigint GENERATED ALWAYS AS IDENTITY, table_number integer NOT NULL, op smallint NOT NULL, at bigint NOT NULL,
+    id pg_lsn NOT NULL DEFAULT pg_catalog.pg_current_wal_insert_lsn(),
+    table_number integer NOT NULL, op smallint NOT NULL, at bigint NOT NULL,
     key text[], before text[], changed bigint[], old text[]);
 ";

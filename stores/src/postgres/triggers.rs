@@ -254,6 +254,15 @@ pub(super) fn missing_triggers(client: &mut Client, tracking: &Tracking) -> Resu
     Ok(missing.into_iter().collect())
 }
 
+/// The tables without some of the triggers of rows, which the application has built anew.
+pub(super) fn tables_without(client: &mut Client, tracking: &Tracking) -> Result<Vec<u32>, StoreError> {
+    let places = places::read(client, tracking)?;
+    let lacks = |place: &&Place| {
+        place.is_root && Event::ROWS.iter().any(|event| !place.triggers.contains_key(&event.trigger(place.number)))
+    };
+    Ok(places.iter().filter(lacks).map(|place| place.number).collect())
+}
+
 /// Drops the triggers of a table, wherever they stand, and their functions.
 pub(super) fn drop_triggers(client: &mut Client, number: u32) -> Result<(), StoreError> {
     drop_where(client, &format!("p.proname ~ '^note_{number}_[a-z]+$'"))

@@ -24,6 +24,7 @@ mod write;
 pub(super) use copy::copy_text;
 pub(super) use declared::cast_type;
 use moment::MomentType;
+pub(super) use read::AnyText;
 
 /// How the values of a column are read and written, by its declared type.
 #[derive(Clone, Debug, PartialEq)]

@@ -40,8 +40,7 @@ pub(super) struct Ready {
 }
 
 /// A column's value as PostgreSQL takes it; why it can't, else. A reference to an integer key may stand in text.
-fn text_of(column: &TrackedColumn, value: &Value) -> Result<Option<String>, String> {
-    let kind = Kind::of(&column.declared_type);
+fn text_of(column: &TrackedColumn, kind: &Kind, value: &Value) -> Result<Option<String>, String> {
     let text = match value {
         Value::Integer(number) if column.refers() && kind.is_text() => Ok(Some(number.to_string())),
         Value::Text(text) if column.refers() && kind.is_integer() => match text.parse::<i64>() {
@@ -61,8 +60,9 @@ pub(super) fn write(
 ) -> Result<Vec<Result<Key, Refusal>>, StoreError> {
     let mut outcomes: Vec<Option<Outcome>> = vec![None; rows.len()];
     let (mut new, mut known) = (Vec::new(), Vec::new());
+    let kinds: Vec<Kind> = table.columns.iter().map(|column| Kind::of(&column.declared_type)).collect();
     for (at, row) in rows.iter().enumerate() {
-        match ready(table, at, row) {
+        match ready(table, &kinds, at, row) {
             Ok(ready) if row.key.is_none() => new.push(ready),
             Ok(ready) => known.push(ready),
             Err(reason) => outcomes[at] = Some(Err(Refusal { reason })),
@@ -71,13 +71,13 @@ pub(super) fn write(
     store.cache.forget_rows();
     // What is updated first may free a value that a new row has.
     for group in groups(known) {
-        for some in group.chunks(ROWS_AT_ONCE) {
+        for some in chunks(group) {
             update(store, table, rows, some, &mut outcomes)?;
         }
     }
     for group in by_columns(new).into_values() {
-        for some in group.chunks(ROWS_AT_ONCE) {
-            insert::insert(store, table, some.to_vec(), &mut |store, written| {
+        for some in chunks(group) {
+            insert::insert(store, table, some, &mut |store, written| {
                 note_written(store, table, rows, written, &mut outcomes, true)
             })?
             .into_iter()
@@ -90,10 +90,10 @@ pub(super) fn write(
     Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(lost)).collect())
 }
 
-fn ready(table: &TrackedTable, at: usize, row: &RowWrite) -> Result<Ready, String> {
+fn ready(table: &TrackedTable, kinds: &[Kind], at: usize, row: &RowWrite) -> Result<Ready, String> {
     let mut values = BTreeMap::new();
     for (index, value) in &row.values {
-        values.insert(*index, text_of(&table.columns[*index], value)?);
+        values.insert(*index, text_of(&table.columns[*index], &kinds[*index], value)?);
     }
     Ok(Ready { at, uid: row.uid, key: row.key.clone(), key_was_used: true, values })
 }
@@ -119,14 +119,25 @@ fn groups(rows: Vec<Ready>) -> Vec<Group> {
     many.into_iter().chain((!few.is_empty()).then_some(few)).collect()
 }
 
+/// So many rows as one statement writes, in their order.
+fn chunks(mut group: Group) -> Vec<Group> {
+    let mut chunks = Vec::new();
+    while group.len() > ROWS_AT_ONCE {
+        let rest = group.split_off(ROWS_AT_ONCE);
+        chunks.push(std::mem::replace(&mut group, rest));
+    }
+    chunks.push(group);
+    chunks
+}
+
 fn update(
     store: &mut PostgresStore,
     table: &TrackedTable,
     rows: &[RowWrite],
-    some: &[Ready],
+    some: Group,
     outcomes: &mut [Option<Outcome>],
 ) -> Result<(), StoreError> {
-    let (nothing, some): (Vec<Ready>, Vec<Ready>) = some.iter().cloned().partition(|row| row.values.is_empty());
+    let (nothing, some): (Group, Group) = some.into_iter().partition(|row| row.values.is_empty());
     note_written(store, table, rows, &nothing, outcomes, false)?;
     let refused =
         refusal::in_halves(store, some, &mut |store, some| update_all(store, table, some), &mut |store, some| {
@@ -151,21 +162,27 @@ fn blamed(
     reason: &str,
 ) -> Result<Option<String>, StoreError> {
     let action = "looking for a value that was refused";
+    let sql = "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute \
+               WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped";
+    let types = store.client.query(action, sql, &[&table_name(&table.name)])?;
+    let types: Vec<(String, String)> = types
+        .iter()
+        .map(|row| Ok((field(action, row, 0)?, field(action, row, 1)?)))
+        .collect::<Result<_, StoreError>>()?;
     for (index, text) in &row.values {
-        let column = &table.columns[*index];
-        if text.is_none() || !Kind::of(&column.declared_type).is_read_by_the_database() {
+        let TrackedColumn { name, declared_type, .. } = &table.columns[*index];
+        let Some((_, of)) = types.iter().find(|(column, _)| column == name) else { continue };
+        // A domain has rules of its own.
+        let is_judged_here = of == declared_type && !Kind::of(declared_type).is_read_by_the_database();
+        if text.is_none() || is_judged_here {
             continue;
         }
-        let sql = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute \
-                   WHERE attrelid = $1::text::regclass AND attname = $2";
-        let found = store.client.query_one(action, sql, &[&table_name(&table.name), &column.name])?;
-        let of: String = field(action, &found, 0)?;
         store.client.batch(action, "SAVEPOINT saddlebag_value")?;
-        let sql = format!("SELECT $1::text::{}::{of} IS NULL", cast_type(&column.declared_type));
+        let sql = format!("SELECT $1::text::{}::{of} IS NULL", cast_type(declared_type));
         let tried = store.client.try_query(action, &sql, &[text])?;
         store.client.batch(action, "ROLLBACK TO SAVEPOINT saddlebag_value; RELEASE SAVEPOINT saddlebag_value")?;
         if tried.is_err_and(|error| words(&error) == reason) {
-            return Ok(Some(column.name.clone()));
+            return Ok(Some(name.clone()));
         }
     }
     Ok(None)
@@ -173,7 +190,8 @@ fn blamed(
 
 /// A row that was updated, under its key after that.
 fn moved(table: &TrackedTable, row: &RowWrite, ready: &Ready) -> Ready {
-    let mut ready = ready.clone();
+    // What is written of it by now is not asked for any more.
+    let mut ready = Ready { values: BTreeMap::new(), key: ready.key.clone(), ..*ready };
     if let Some(key) = &mut ready.key {
         for (at, part) in table.key.iter().enumerate() {
             let written = row.values.iter().find(|(index, _)| table.columns[*index].name == part.name);
@@ -272,7 +290,11 @@ fn note_written(
     }
     for (ready, (row, key)) in written.iter().zip(&of) {
         let stored = Stored { uid: row.uid, hash: row.hash, home: false, state: row.state.clone() };
-        store.cache.put_state(table.number, key, Some(stored));
+        if row.key.as_ref() == Some(*key) {
+            store.cache.put_state_of(table.number, key, stored);
+        } else {
+            store.cache.put_state(table.number, key, Some(stored));
+        }
         outcomes[ready.at] = Some(Ok((*key).clone()));
     }
     if is_new { note_new(store, table, &of) } else { Ok(()) }
@@ -362,7 +384,7 @@ pub(super) fn write_column(
     value: &Value,
 ) -> Result<bool, StoreError> {
     let Some(index) = table.column_index(&column.name) else { return Ok(false) };
-    let Ok(text) = text_of(column, value) else { return Ok(false) };
+    let Ok(text) = text_of(column, &Kind::of(&column.declared_type), value) else { return Ok(false) };
     let values = BTreeMap::from([(index, text)]);
     let ready = Ready { at: 0, uid: Uid([0; 16]), key: Some(key.clone()), key_was_used: true, values };
     let refused =

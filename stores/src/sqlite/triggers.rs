@@ -145,6 +145,21 @@ pub(super) fn restore_triggers(connection: &Connection, tracking: &Tracking) -> 
     Ok(())
 }
 
+/// The tables without some trigger, which the application has built anew; a table that is not there is none of them.
+pub(super) fn tables_without(connection: &Connection, tracking: &Tracking) -> Result<Vec<u32>, StoreError> {
+    let failed = |error| engine("reading the triggers", &error);
+    let sql = "SELECT lower(tbl_name), lower(name) FROM sqlite_schema WHERE type IN ('table', 'trigger')";
+    let mut statement = connection.prepare(sql).map_err(failed)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
+    let present: BTreeSet<(String, String)> = rows.collect::<rusqlite::Result<_>>().map_err(failed)?;
+    let has = |table: &str, name: &str| present.contains(&(table.to_ascii_lowercase(), name.to_ascii_lowercase()));
+    let lacks = |table: &&TrackedTable| {
+        let of_rows = ["insert", "update", "delete"].map(|event| format!("saddlebag_{}_{event}", table.number));
+        has(&table.name, &table.name) && of_rows.iter().any(|name| !has(&table.name, name))
+    };
+    Ok(tracking.tables.iter().filter(lacks).map(|table| table.number).collect())
+}
+
 /// The triggers that are not there, or not as they should be.
 pub(super) fn missing_triggers(connection: &Connection, tracking: &Tracking) -> Result<Vec<String>, StoreError> {
     let failed = |error| engine("reading the triggers", &error);

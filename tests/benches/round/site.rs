@@ -10,14 +10,17 @@ use saddlebag_keys::card::{Card, CardDeployment};
 use saddlebag_keys::deployment::{DeploymentKey, ListedNode, NodeList, Role};
 use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::this_node::ThisNode;
+use saddlebag_stores::Access;
 use saddlebag_stores::config::TablesConfig;
 use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole};
+use saddlebag_stores::postgres::PostgresStore;
 use saddlebag_stores::sqlite::SqliteStore;
 use saddlebag_stores::store::AbsorbContext;
 use saddlebag_stores::tracking::{Numbering, Tracking};
-use saddlebag_stores::{Access, Store};
+use saddlebag_tests::engines::{Engine, NodeStore};
 use saddlebag_tests::fleet::{TestClock, TestEntropy};
 
+use crate::phases::Run;
 use crate::rows;
 
 /// Which of the two.
@@ -90,7 +93,7 @@ impl World {
 
 /// One place with its database open.
 pub(crate) struct Site {
-    pub(crate) store: SqliteStore,
+    store: NodeStore,
     keys: NodeKeys,
     me: ThisNode,
     clock: TestClock,
@@ -98,17 +101,15 @@ pub(crate) struct Site {
     folder: PathBuf,
 }
 
-/// Where a place's database lies.
-pub(crate) fn database(folder: &Path, place: Place) -> PathBuf {
-    folder.join(place.name()).join("app.db")
-}
-
 impl Site {
     /// Opens a place; `process` keeps the ids apart that different processes draw.
-    pub(crate) fn open(folder: &Path, place: Place, process: u64) -> Self {
+    pub(crate) fn open(run: &Run, place: Place, process: u64) -> Self {
         let World { keys, ids, deployment } = World::new();
-        let database = database(folder, place);
-        let mut store = SqliteStore::open(&database).unwrap();
+        let database = run.application.database(place);
+        let mut store = match run.application.engine() {
+            Engine::Sqlite => NodeStore::Sqlite(Box::new(SqliteStore::open(Path::new(&database)).unwrap())),
+            Engine::Postgres => NodeStore::Postgres(Box::new(PostgresStore::open(&database).unwrap())),
+        };
         let config: TablesConfig = toml::from_str(rows::TABLES).unwrap();
         let schema = store.schema().unwrap();
         let tracking = Tracking::resolve(&config, &schema, &Numbering::default()).unwrap();
@@ -127,7 +128,7 @@ impl Site {
             },
             clock,
             entropy: TestEntropy(1_000 + process),
-            folder: folder.join(place.name()),
+            folder: run.folder.join(place.name()),
         }
     }
 
@@ -174,7 +175,7 @@ impl Site {
         let link = self.store.links().unwrap()[0].id;
         self.store.rollback().unwrap();
         let mut exporter = Exporter {
-            store: &mut self.store,
+            store: &mut *self.store,
             keys: &self.keys,
             me: &self.me,
             outbox: &self.folder.join("outbox"),
@@ -189,6 +190,6 @@ impl Site {
     /// Takes in a bundle.
     pub(crate) fn import(&mut self, bundle: &[u8]) -> Applied {
         let Self { store, keys, me, clock, entropy, .. } = self;
-        Importer { store, keys, me, clock, entropy }.import(bundle, false).unwrap()
+        Importer { store: &mut **store, keys, me, clock, entropy }.import(bundle, false).unwrap()
     }
 }

@@ -96,6 +96,9 @@ fn measure(client: &mut Client, variants: &Variants, work: &Work, rounds: usize)
             let index = (at + round) % VARIANTS.len();
             variants.choose(client, &VARIANTS[index]);
             taken.insert(index, work.run(client));
+            let noted: i64 = client.query_one("SELECT count(*) FROM saddlebag.journal", &[]).unwrap().get(0);
+            let expected = if index == 0 { 0 } else { work.noted() };
+            assert_eq!(noted, i64::from(expected), "{}, {}", work.name, VARIANTS[index].name);
         }
         if round == 0 {
             continue;

@@ -3,8 +3,8 @@
 use postgres::Client;
 
 /// One way to note changes.
-pub struct Variant {
-    pub name: &'static str,
+pub(crate) struct Variant {
+    pub(crate) name: &'static str,
     kind: Kind,
 }
 
@@ -22,7 +22,7 @@ enum Kind {
 }
 
 /// None comes first: all are divided by it.
-pub const VARIANTS: [Variant; 6] = [
+pub(crate) const VARIANTS: [Variant; 6] = [
     Variant { name: "none", kind: Kind::None },
     Variant { name: "ours", kind: Kind::Row },
     Variant { name: "statement", kind: Kind::Statement },
@@ -47,7 +47,7 @@ const COLUMNS: [&str; 12] = [
 ];
 
 /// All of them, ready to be switched on.
-pub struct Variants {
+pub(crate) struct Variants {
     number: i32,
     /// The functions of our triggers, as SQL.
     ours: Vec<String>,
@@ -55,7 +55,7 @@ pub struct Variants {
 
 impl Variants {
     /// Makes what is there beside ours.
-    pub fn make(client: &mut Client) -> Self {
+    pub(crate) fn make(client: &mut Client) -> Self {
         let sql = "SELECT split_part(tgname, '_', 2)::integer FROM pg_trigger
                    WHERE tgrelid = 'obs'::regclass AND tgname ~ '^saddlebag_.*_insert$'";
         let number: i32 = client.query_one(sql, &[]).unwrap().get(0);
@@ -70,7 +70,7 @@ impl Variants {
     }
 
     /// Switches one of them on, and all others off.
-    pub fn choose(&self, client: &mut Client, variant: &Variant) {
+    pub(crate) fn choose(&self, client: &mut Client, variant: &Variant) {
         let number = self.number;
         let switch = |on: bool| if on { "ENABLE ALWAYS" } else { "DISABLE" };
         let row = switch(!matches!(variant.kind, Kind::None | Kind::Statement));

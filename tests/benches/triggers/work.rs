@@ -10,15 +10,15 @@ const ROWS: i32 = 5_000;
 
 /// How long something took.
 #[derive(Debug, Clone, Copy)]
-pub struct Time {
-    pub clock_s: f64,
+pub(crate) struct Time {
+    pub(crate) clock_s: f64,
     /// On the processor, of the server's process for this connection; where Linux tells.
-    pub processor_s: Option<f64>,
+    pub(crate) processor_s: Option<f64>,
 }
 
 /// So many transactions of so many statements of so many rows.
-pub struct Work {
-    pub name: &'static str,
+pub(crate) struct Work {
+    pub(crate) name: &'static str,
     kind: Kind,
     transactions: i32,
     statements: i32,
@@ -32,7 +32,7 @@ enum Kind {
     Update,
 }
 
-pub const WORKS: [Work; 7] = [
+pub(crate) const WORKS: [Work; 7] = [
     work("insert, a row a transaction", Kind::Insert, 2_000, 1, 1),
     work("insert, 100 statements", Kind::Insert, 30, 100, 1),
     work("insert, a statement of 100", Kind::Insert, 100, 1, 100),
@@ -55,15 +55,23 @@ const UPDATE: &str =
 
 impl Work {
     /// How many rows it writes.
-    pub fn rows(&self) -> i32 {
+    pub(crate) fn rows(&self) -> i32 {
         self.transactions * self.statements * self.rows
     }
 
+    /// How many rows are noted of it by whatever notes changes, with those that are there before.
+    pub(crate) fn noted(&self) -> i32 {
+        ROWS + self.rows()
+    }
+
     /// Does it, on a table as it always is before.
-    pub fn run(&self, client: &mut Client) -> Time {
+    pub(crate) fn run(&self, client: &mut Client) -> Time {
         client.batch_execute("TRUNCATE obs; DELETE FROM saddlebag.journal").unwrap();
         client.execute(INSERT, &[&1, &ROWS]).unwrap();
-        client.batch_execute("VACUUM saddlebag.journal; ANALYZE obs").unwrap();
+        // Each by itself: what is sent together is one transaction, in which nothing can be vacuumed.
+        for sql in ["VACUUM saddlebag.journal", "ANALYZE obs"] {
+            client.batch_execute(sql).unwrap();
+        }
         let statement = client.prepare(if self.kind == Kind::Update { UPDATE } else { INSERT }).unwrap();
         let processor = processor_s(client);
         let start = Instant::now();

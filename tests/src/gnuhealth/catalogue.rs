@@ -81,5 +81,7 @@ fn known_columns(app: &App) -> Result<BTreeSet<(String, String)>, AppError> {
     );
     let name = |value: Sql| crate::app::text(value).unwrap_or_default();
     let rows = app.rows(sql, &[])?.into_iter();
-    Ok(rows.filter_map(|row| <[Sql; 2]>::try_from(row).ok().map(|[table, column]| (name(table), name(column)))).collect())
+    Ok(rows
+        .filter_map(|row| <[Sql; 2]>::try_from(row).ok().map(|[table, column]| (name(table), name(column))))
+        .collect())
 }

@@ -111,7 +111,9 @@ mod tests {
 
     /// Columns whose numbers each place counts by itself.
     fn counted() -> Vec<(String, String)> {
-        let of = |(table, _, columns): &Shared| strings(columns).into_iter().map(|column| ((*table).to_owned(), column)).collect::<Vec<_>>();
+        let of = |(table, _, columns): &Shared| {
+            strings(columns).into_iter().map(|column| ((*table).to_owned(), column)).collect::<Vec<_>>()
+        };
         SHARED.iter().flat_map(of).collect()
     }
 

@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn the_recordings_hold_what_they_are_for() {
-        let all = [Recording::apart(), Recording::together(), Recording::apart_from_dump(), Recording::together_from_dump()];
+        let all =
+            [Recording::apart(), Recording::together(), Recording::apart_from_dump(), Recording::together_from_dump()];
         for [hilltop, riverside] in all {
             for recording in [&hilltop, &riverside] {
                 assert!(recording.operations.len() >= 120, "{} operations", recording.operations.len());

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use super::catalogue::{Catalogue, Refers, table_of};
+use super::cells::Cell;
 use super::recording::{Doing, Operation, RecordedRow, Recording};
 use crate::app::{App, AppError, Sql as Value};
 
@@ -35,6 +36,8 @@ pub struct Done {
     pub inserted: BTreeSet<(String, i64)>,
     /// Rows that were there before and were deleted.
     pub deleted: BTreeSet<(String, i64)>,
+    /// Values that were written over, perhaps with what stood there before the stretch.
+    pub written: BTreeSet<Cell>,
 }
 
 /// Why an operation is not done.
@@ -128,8 +131,10 @@ impl Replay {
             }
             app.write(&format!("DELETE FROM {table} WHERE id = {id}"), &[])?
         } else {
-            let columns: Vec<String> = values.keys().zip(1..).map(|(column, at)| format!("{} = ?{at}", quote(column))).collect();
+            let columns: Vec<String> =
+                values.keys().zip(1..).map(|(column, at)| format!("{} = ?{at}", quote(column))).collect();
             let sql = format!("UPDATE {table} SET {} WHERE id = {id}", columns.join(", "));
+            done.written.extend(values.keys().map(|column| (row.table.clone(), id, column.clone())));
             app.write(&sql, &parameters)?
         };
         if changed == 1 { Ok(()) } else { Err(Stop::NotThere) }
@@ -155,9 +160,7 @@ impl Replay {
             };
             let Some(value) = values.get_mut(&column) else { continue };
             match (refers, &value) {
-                (Refers::To(table), Value::Integer(id)) => {
-                    *value = Value::Integer(self.there(app, &table, *id)?)
-                }
+                (Refers::To(table), Value::Integer(id)) => *value = Value::Integer(self.there(app, &table, *id)?),
                 (Refers::AsNamedBy(_), Value::Integer(id)) => {
                     let Some(Value::Text(name)) = named_by else { continue };
                     let table = table_of(name.split(',').next().unwrap_or_default());

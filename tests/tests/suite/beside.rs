@@ -1,6 +1,6 @@
 //! Values that cannot stand in their columns as they came: kept beside the record, exported, and put in place.
 
-use saddlebag_formats::Value;
+use saddlebag_formats::{Uid, Value};
 use saddlebag_stores::Access;
 use saddlebag_stores::ledger::{Beside, BesideWhy, Held};
 use saddlebag_tests::engines::{Engine, Engines, engine_of};
@@ -97,6 +97,44 @@ fn a_column_that_every_place_gets_at_its_upgrade_holds_what_stood_there(on: Engi
     }
     same_versions(&mut fleet, 0, 1);
     same_versions(&mut fleet, 0, 2);
+}
+
+on_engines!(what_happened_in_a_table_built_anew_is_seen_by_the_next_setup);
+/// As migrations do it: a new table with one column more, the rows taken over, the old one dropped, and its triggers with
+/// it. Work goes on before anybody runs `setup`.
+fn what_happened_in_a_table_built_anew_is_seen_by_the_next_setup(on: Engines) {
+    let old = "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT);";
+    let tables = "[note]\nidentity = 'assigned'";
+    let mut fleet = fleet(on, tables, [old, old, old]);
+    run(&fleet, 1, "INSERT INTO note (id, text) VALUES (1, 'a'), (2, 'b'), (3, 'c')");
+    fleet.settle();
+    run(
+        &fleet,
+        1,
+        "CREATE TABLE newer (id INTEGER PRIMARY KEY, text TEXT, mood TEXT DEFAULT 'new');
+         INSERT INTO newer (id, text) SELECT id, text FROM note; DROP TABLE note; ALTER TABLE newer RENAME TO note;
+         DELETE FROM note WHERE text = 'c'; UPDATE note SET text = 'b2' WHERE text = 'b';
+         INSERT INTO note (id, text) VALUES (100, 'd')",
+    );
+    // Nobody at the clinic has touched this one.
+    run(&fleet, 0, "UPDATE note SET text = 'A' WHERE text = 'a'");
+    fleet.nodes[1].set_up_again(tables);
+    fleet.settle();
+    for node in 0..3 {
+        assert_eq!(ask(&fleet, node, "SELECT string_agg(text, ',' ORDER BY lower(text)) FROM note"), "'A,b2,d'");
+    }
+    assert_eq!(ask(&fleet, 1, "SELECT string_agg(mood, ',') FROM note"), "'new,new,new'");
+    // A default is nothing that anybody said: it has no version of its own.
+    let texts = |node: &mut FleetNode| {
+        let of_texts = |((_, _, column), _): &((String, Uid, String), _)| column == "text";
+        node.versions().into_iter().filter(of_texts).collect::<Vec<_>>()
+    };
+    let all: Vec<_> = fleet.nodes.iter_mut().map(texts).collect();
+    assert!(all[0] == all[1] && all[0] == all[2], "{all:#?}");
+    let node = &mut fleet.nodes[0];
+    node.store.begin(Access::Read).unwrap();
+    assert_eq!(node.store.conflicts().unwrap(), []);
+    node.store.rollback().unwrap();
 }
 
 const VISITS: &str = "CREATE TABLE doctor (id INTEGER PRIMARY KEY, login TEXT UNIQUE);
@@ -271,6 +309,30 @@ fn a_reference_to_a_record_that_is_deleted_everywhere_means_the_same_everywhere(
     run(&fleet, 2, "UPDATE note SET text = 'T'");
     fleet.settle();
     assert_eq!(ask(&fleet, 1, "SELECT about || text FROM note"), "'visit,1T'");
+    same_versions(&mut fleet, 0, 1);
+    same_versions(&mut fleet, 0, 2);
+}
+
+on_engines!(rows_that_name_one_record_mean_it_everywhere);
+/// Several rows that name the same record by text are read together: when they are found, and when they are made.
+fn rows_that_name_one_record_mean_it_everywhere(on: Engines) {
+    let found = "CREATE TABLE visit (id INTEGER PRIMARY KEY, what TEXT);
+        CREATE TABLE note (id INTEGER PRIMARY KEY, about TEXT, text TEXT);
+        INSERT INTO visit VALUES (1, 'x'), (2, 'y');
+        INSERT INTO note (about, text) VALUES ('visit,1', 'a'), ('visit,1', 'b'), ('visit,2', 'c'), ('visit,1', 'd');";
+    let tables = "[visit]\nidentity = 'copied'\n[note]\nidentity = 'copied'\nreferences = { about = 'model,id' }";
+    let mut fleet = fleet(on, tables, [found; 3]);
+    fleet.settle();
+    run(&fleet, 2, "INSERT INTO visit VALUES (3, 'own')");
+    run(&fleet, 1, "INSERT INTO visit VALUES (3, 'z')");
+    run(&fleet, 1, "INSERT INTO note (about, text) VALUES ('visit,3', 'e'), ('visit,3', 'f'), ('visit,3', 'g')");
+    fleet.settle();
+    let sql = "SELECT string_agg(coalesce(v.what, '?') || n.text, ',' ORDER BY n.text) \
+               FROM note n LEFT JOIN visit v ON n.about = 'visit,' || v.id";
+    for node in 0..3 {
+        assert_eq!(ask(&fleet, node, sql), "'xa,xb,yc,xd,ze,zf,zg'", "at {node}");
+        assert_eq!(beside(&mut fleet.nodes[node], "note"), [], "at {node}");
+    }
     same_versions(&mut fleet, 0, 1);
     same_versions(&mut fleet, 0, 2);
 }

@@ -30,7 +30,7 @@ struct Rule {
 
 const FREE: &str = "UPDATE @ SET code = 'other', a = 9, b = 9 WHERE n = 1000";
 
-const RULES: [Rule; 19] = [
+const RULES: [Rule; 17] = [
     Rule {
         table: "uniques",
         made: "ALTER TABLE @ ADD CONSTRAINT one_code UNIQUE (code)",
@@ -98,11 +98,11 @@ const RULES: [Rule; 19] = [
     },
     Rule {
         table: "raised",
-        made: "CREATE FUNCTION full() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+        made: "CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
                  IF NEW.a = 7 AND EXISTS (SELECT FROM closed WHERE ward = 7) THEN
                      RAISE EXCEPTION 'ward % is closed', NEW.a USING DETAIL = 'ask the matron';
                  END IF; RETURN NEW; END$$;
-             CREATE TRIGGER full BEFORE INSERT OR UPDATE ON @ FOR EACH ROW EXECUTE FUNCTION full()",
+             CREATE TRIGGER is_full BEFORE INSERT OR UPDATE ON @ FOR EACH ROW EXECUTE FUNCTION is_full()",
         stands: "'x', 1, 0",
         bad: "'y', 7, 1",
         reason: "ward 7 is closed (ask the matron)",
@@ -110,7 +110,7 @@ const RULES: [Rule; 19] = [
     },
     Rule {
         table: "raised_after",
-        made: "CREATE TRIGGER full AFTER INSERT OR UPDATE ON @ FOR EACH ROW EXECUTE FUNCTION full()",
+        made: "CREATE TRIGGER is_full AFTER INSERT OR UPDATE ON @ FOR EACH ROW EXECUTE FUNCTION is_full()",
         stands: "'x', 1, 0",
         bad: "'y', 7, 1",
         reason: "ward 7 is closed (ask the matron)",
@@ -118,29 +118,13 @@ const RULES: [Rule; 19] = [
     },
     Rule {
         table: "left_out",
-        made: "CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+        made: "CREATE FUNCTION leave_out() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
                  RETURN CASE WHEN NEW.a = 7 AND EXISTS (SELECT FROM closed WHERE ward = 7) THEN NULL ELSE NEW END; END$$;
-             CREATE TRIGGER leave BEFORE INSERT ON @ FOR EACH ROW EXECUTE FUNCTION leave()",
+             CREATE TRIGGER leave_out BEFORE INSERT ON @ FOR EACH ROW EXECUTE FUNCTION leave_out()",
         stands: "'x', 1, 0",
         bad: "'y', 7, 1",
         reason: "a trigger of the database left the row as it was",
         cure: "DELETE FROM closed WHERE ward = 7",
-    },
-    Rule {
-        table: "pointing",
-        made: "ALTER TABLE @ ADD CONSTRAINT ward_is_known FOREIGN KEY (a) REFERENCES ward",
-        stands: "'x', 1, 0",
-        bad: "'y', 8, 1",
-        reason: "violates foreign key constraint \"ward_is_known\" (Key (a)=(8) is not present in table \"ward\".)",
-        cure: "INSERT INTO ward VALUES (8) ON CONFLICT DO NOTHING",
-    },
-    Rule {
-        table: "pointing_late",
-        made: "ALTER TABLE @ ADD CONSTRAINT ward_late FOREIGN KEY (a) REFERENCES ward DEFERRABLE INITIALLY DEFERRED",
-        stands: "'x', 1, 0",
-        bad: "'y', 8, 1",
-        reason: "ward",
-        cure: "INSERT INTO ward VALUES (8) ON CONFLICT DO NOTHING",
     },
     Rule {
         table: "unique_late",
@@ -169,8 +153,8 @@ const RULES: [Rule; 19] = [
     },
     Rule {
         table: "raised_late",
-        made: "CREATE CONSTRAINT TRIGGER full_late AFTER INSERT OR UPDATE ON @ DEFERRABLE INITIALLY DEFERRED \
-               FOR EACH ROW EXECUTE FUNCTION full()",
+        made: "CREATE CONSTRAINT TRIGGER is_full_late AFTER INSERT OR UPDATE ON @ DEFERRABLE INITIALLY DEFERRED \
+               FOR EACH ROW EXECUTE FUNCTION is_full()",
         stands: "'x', 1, 0",
         bad: "'y', 7, 1",
         reason: "ward 7 is closed (ask the matron)",
@@ -202,17 +186,14 @@ fn fleet(on: Engines, rules: &[Rule]) -> Fleet {
     let plan = FleetPlan { names: &["ministry", "clinic-a", "clinic-b"], tables: &tables, seed: 12, engines: on };
     Fleet::new(&plan, |index, app| {
         if index == 0 {
-            app.execute_batch("CREATE TABLE ward (id integer PRIMARY KEY); CREATE TABLE closed (ward integer)")
-                .unwrap();
+            app.execute_batch("CREATE TABLE closed (ward integer)").unwrap();
         }
         for Rule { table, made, stands, .. } in rules {
             let columns = "id INTEGER PRIMARY KEY, n INTEGER, code TEXT, a INTEGER, b INTEGER";
             app.execute_batch(&format!("CREATE TABLE {table} ({columns})")).unwrap();
             if index == 0 {
                 app.execute_batch(&made.replace('@', table)).unwrap();
-                let ward =
-                    "INSERT INTO ward VALUES (0), (1), (2), (9) ON CONFLICT DO NOTHING; INSERT INTO closed VALUES (7)";
-                app.execute_batch(ward).unwrap();
+                app.execute_batch("INSERT INTO closed VALUES (7)").unwrap();
                 app.execute_batch(&format!("INSERT INTO {table} (n, code, a, b) VALUES (1000, {stands})")).unwrap();
             }
         }
@@ -224,7 +205,9 @@ fn reasons(fleet: &mut Fleet) -> BTreeMap<String, String> {
     let mut reasons = BTreeMap::new();
     for held in fleet.nodes[0].held() {
         let values = held_values(&held);
-        assert!(values.contains(&("n".to_owned(), "Integer(2)".to_owned())), "{values:?}: {}", held.reason);
+        // An edit brings only what it changes.
+        let is_second = values.iter().all(|(name, value)| name != "n" || value == "Integer(2)");
+        assert!(is_second, "{values:?}: {}", held.reason);
         assert!(reasons.insert(held.table.clone(), held.reason).is_none());
     }
     reasons

@@ -1,11 +1,12 @@
 //! What the randomised fleet of `anything.rs` found, each as small as it gets.
 
+use saddlebag_formats::Seq;
 use saddlebag_formats::members::decode_change;
 use saddlebag_formats::row_state_bytes::decode_values;
 use saddlebag_stores::Access;
 use saddlebag_tests::app::App;
 use saddlebag_tests::engines::{Engines, SQLITE};
-use saddlebag_tests::fleet::{Fleet, FleetPlan};
+use saddlebag_tests::fleet::{Fleet, FleetNode, FleetPlan};
 use saddlebag_tests::on_engines;
 
 const NAMES: [&str; 2] = ["ministry", "clinic-a"];
@@ -44,6 +45,29 @@ fn a_row_that_stayed_at_home_is_a_record_once_its_twin_is_gone(on: Engines) {
         fleet.settle();
         let here = ask(&fleet, 1, "SELECT note FROM village ORDER BY note");
         assert_eq!(ask(&fleet, 0, "SELECT note FROM village ORDER BY note"), here, "after {how}");
+    }
+}
+
+on_engines!(a_record_that_comes_back_with_a_twin_is_the_one_that_was_deleted);
+/// Two rows of one identity are made together where a record of that identity was deleted: one of them is that record.
+fn a_record_that_comes_back_with_a_twin_is_the_one_that_was_deleted(on: Engines) {
+    let mut fleet = fleet(on, VILLAGE_TABLES, |_, app| app.execute_batch(VILLAGES).unwrap());
+    run(&fleet, 1, "INSERT INTO village VALUES (1, 'V', 'first')");
+    fleet.settle();
+    run(&fleet, 1, "DELETE FROM village");
+    fleet.settle();
+    run(&fleet, 1, "INSERT INTO village VALUES (2, 'V', 'second'), (3, 'V', 'third')");
+    fleet.settle();
+    assert_eq!(ask(&fleet, 0, "SELECT note FROM village"), texts(&["second"]));
+    let deleted = |node: &mut FleetNode| {
+        node.store.begin(Access::Read).unwrap();
+        let table = node.store.tracking().by_name("village").unwrap().clone();
+        let deleted = node.store.deleted(&table, Seq(0), Seq(u64::MAX >> 1)).unwrap();
+        node.store.rollback().unwrap();
+        deleted
+    };
+    for node in &mut fleet.nodes {
+        assert!(deleted(node).is_empty(), "it stands, and is deleted, at {}", node.me.name);
     }
 }
 

@@ -20,7 +20,7 @@ use world::{CLINICS, Start, World};
 /// Rounds of work, each followed by a courier's trips.
 const ROUNDS: usize = 4;
 
-on_engines!(two_clinics_with_patients_of_their_own_hold_what_one_would: sqlite SQLITE, postgres POSTGRES);
+on_engines!(two_clinics_with_patients_of_their_own_hold_what_one_would: sqlite SQLITE, postgres POSTGRES, mixed MIXED);
 fn two_clinics_with_patients_of_their_own_hold_what_one_would(engines: Engines) {
     patients_of_their_own("two_clinics_with_patients_of_their_own_hold_what_one_would", engines, Start::Met);
 }
@@ -35,7 +35,8 @@ fn patients_of_their_own(test: &str, engines: Engines, start: Start) {
     let recordings = beginning.apart();
     let one = beginning.alone(&world::counted());
     for recording in &recordings {
-        let done = Replay::new(recording.clone(), &one.app).unwrap().run(&one.app, 0..recording.operations.len()).unwrap();
+        let done =
+            Replay::new(recording.clone(), &one.app).unwrap().run(&one.app, 0..recording.operations.len()).unwrap();
         assert_eq!(done.skipped, 0);
     }
 
@@ -90,7 +91,10 @@ fn two_clinics_that_undo_each_others_work_lose_nothing(engines: Engines) {
         }
     }
     let (values, deletions) = disputed;
-    tell(&format!("gnuhealth, together, {engines:?}: {values} values and {deletions} deletions in dispute; {:?}", world.counts));
+    tell(&format!(
+        "gnuhealth, together, {engines:?}: {values} values and {deletions} deletions in dispute; {:?}",
+        world.counts
+    ));
     assert!(values > 0 && deletions > 0, "{values} values and {deletions} deletions in dispute");
     world.assert_counted(&["made", "lost", "applied", "known already", "operations"]);
 }

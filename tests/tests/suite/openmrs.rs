@@ -42,15 +42,20 @@ fn the_same_seed_does_the_same_work() {
 fn three_places_with_patients_of_their_own_end_equal() {
     let Some(dump) = dump("three_places_with_patients_of_their_own_end_equal") else { return };
     let mut world = World::new(&dump, 71);
-    for _ in 0..4 {
-        world.work(3, [25, 110, 110]);
+    for _ in 0..2 {
+        world.work(3, [45, 180, 180]);
         world.trip();
     }
     world.trip();
     world.fleet.settle();
     let end = world.assert_equal();
     let verdict = judge(&world.meaning, &world.base, &world.deeds, &end);
-    assert!(verdict.wrong.is_empty(), "{} wrong: {:#?}", verdict.wrong.len(), &verdict.wrong[..verdict.wrong.len().min(10)]);
+    assert!(
+        verdict.wrong.is_empty(),
+        "{} wrong: {:#?}",
+        verdict.wrong.len(),
+        &verdict.wrong[..verdict.wrong.len().min(10)]
+    );
     assert_eq!(verdict.disputed, 0, "nobody touched what another did");
     let conflicts = world.conflicts();
     assert!(conflicts.is_empty(), "{conflicts:#?}");
@@ -65,8 +70,8 @@ fn places_that_treat_the_same_patients_lose_nothing() {
     let Some(dump) = dump("places_that_treat_the_same_patients_lose_nothing") else { return };
     let mut world = World::new(&dump, 73);
     let mut disputed = 0;
-    for _ in 0..3 {
-        world.work(0, [25, 110, 110]);
+    for _ in 0..2 {
+        world.work(0, [40, 150, 150]);
         world.trip();
         world.trip();
         world.fleet.settle();

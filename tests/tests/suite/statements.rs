@@ -109,6 +109,19 @@ fn an_import_sends_few_statements() {
     import(&mut fleet, "a unique value that changes places");
     fleet.settle();
 
+    // New rows in long chains, and such that refer to themselves.
+    run(
+        &fleet,
+        &format!(
+            "INSERT INTO person (id, uuid, name, mother_id) {}
+             SELECT 10000 + i, printf('00000000-0000-4000-a000-%012d', i), 'chain ' || i,
+                 CASE WHEN i % 50 = 0 THEN 10000 + i WHEN i > 1 THEN 9999 + i END FROM n",
+            numbers(ROWS / 4)
+        ),
+    );
+    import(&mut fleet, "chains");
+    fleet.settle();
+
     // Both places edit the same rows, and the ministry edits what the clinic deletes.
     fleet.nodes[0].run(
         "UPDATE person SET name = 'of the ministry' WHERE id % 2 = 1; UPDATE visit SET what = 'kept' WHERE id % 10 = 1",
@@ -117,8 +130,11 @@ fn an_import_sends_few_statements() {
     import(&mut fleet, "conflicts, deletions and deletions refused");
     fleet.settle();
 
-    run(&fleet, "UPDATE person SET mother_id = NULL WHERE mother_id > 2000; DELETE FROM visit WHERE person_id > 2000;
-         DELETE FROM person WHERE id > 2000 AND id NOT IN (SELECT mother_id FROM person WHERE mother_id IS NOT NULL)");
+    run(
+        &fleet,
+        "UPDATE person SET mother_id = NULL WHERE mother_id > 2000; DELETE FROM visit WHERE person_id > 2000;
+         DELETE FROM person WHERE id > 2000 AND id NOT IN (SELECT mother_id FROM person WHERE mother_id IS NOT NULL)",
+    );
     import(&mut fleet, "deletions with children");
     fleet.settle();
 

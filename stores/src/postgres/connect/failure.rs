@@ -16,7 +16,8 @@ const HINT_TLS: &str =
     "docs/postgresql.md says which certificates go where; `sslmode` in `database` says what is asked";
 const HINT_NO_TLS: &str = "set `ssl = on` at the server, or write `sslmode=prefer` if nobody can listen in between";
 const HINT_PASSWORD: &str = "put the password into ~/.pgpass (chmod 600): HOST:PORT:DATABASE:USER:PASSWORD";
-const HINT_LOGIN: &str = "look into the server's pg_hba.conf: it says who may log in from where, and how";
+const HINT_LOGIN: &str = "name the user who may: `postgres://USER@HOST/DATABASE`; the server's pg_hba.conf says who may \
+                         log in from where, and how";
 const HINT_DATABASE: &str = "create it with `createdb`, or correct its name in `database` in saddlebag.toml";
 const HINT_CONNECT: &str =
     "as the database's owner: GRANT CONNECT ON DATABASE … TO …; docs/postgresql.md has all rights";

@@ -78,6 +78,8 @@ pub(super) fn begin(client: &mut Client, text: &ConnectionText) -> Result<(), St
             &[&names, &values],
         )
         .map_err(failed)?;
+    // A server without an encoding has taken any bytes for text, and must not look at them when it gives them back.
+    //
     // The schemas that the database or the user have as their own stay: bodies of the application's triggers name
     // tables without a schema. What PostgreSQL brings is looked at before them, as it is wherever it is not listed, so
     // that nobody's namesake is taken for it; temporary tables come last.
@@ -88,7 +90,9 @@ pub(super) fn begin(client: &mut Client, text: &ConnectionText) -> Result<(), St
                     FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS known (name, place)
                     WHERE name <> 'saddlebag' AND name NOT LIKE 'pg\\_%'), 'pg_temp'), false);
              SELECT pg_catalog.set_config('synchronous_commit', 'on', false)
-                WHERE pg_catalog.current_setting('synchronous_commit') = 'off'",
+                WHERE pg_catalog.current_setting('synchronous_commit') = 'off';
+             SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false)
+                WHERE pg_catalog.current_setting('server_encoding') = 'SQL_ASCII'",
         )
         .map_err(failed)?;
     Ok(())

@@ -67,7 +67,8 @@ fn quoted_text(quoted: &str) -> Option<(String, &str)> {
 /// Whether nothing follows, or casts alone.
 fn is_cast(rest: &str) -> bool {
     let is_type = |letter: char| letter.is_alphanumeric() || " _.,()[]\"".contains(letter);
-    rest.is_empty() || rest.strip_prefix("::").is_some_and(|types| types.split("::").all(|one| one.chars().all(is_type)))
+    rest.is_empty()
+        || rest.strip_prefix("::").is_some_and(|types| types.split("::").all(|one| one.chars().all(is_type)))
 }
 
 #[cfg(test)]

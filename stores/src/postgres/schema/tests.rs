@@ -38,7 +38,7 @@ fn the_applications_tables_are_listed() {
         ("a.b.c", Some("a table in a schema with a dot in its name")),
         ("child", None),
         ("kept", Some("a materialized view")),
-        ("plain", None),
+        ("plain", Some("a table that other tables inherit from")),
         ("public.x.y", None),
         ("seen", Some("a view")),
         ("there", Some("a foreign table")),

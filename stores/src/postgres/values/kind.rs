@@ -75,7 +75,8 @@ impl Kind {
 
     /// Whether the database may refuse a text that [`Kind::to_text`] lets through.
     pub(in crate::postgres) fn is_read_by_the_database(&self) -> bool {
-        let is_judged_here = matches!(self, Kind::Integer { .. } | Kind::Oid | Kind::Boolean | Kind::Bytes | Kind::Uuid);
+        let is_judged_here =
+            matches!(self, Kind::Integer { .. } | Kind::Oid | Kind::Boolean | Kind::Bytes | Kind::Uuid);
         !is_judged_here && !matches!(self, Kind::Single | Kind::Double)
     }
 

@@ -20,6 +20,20 @@ pub(super) enum Cell {
     Text(Vec<u8>),
 }
 
+/// Text, or what a server without an encoding was given for it.
+#[derive(Clone, Debug)]
+pub(in crate::postgres) struct AnyText(pub(in crate::postgres) Vec<u8>);
+
+impl<'a> FromSql<'a> for AnyText {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self(raw.to_vec()))
+    }
+
+    fn accepts(of: &Type) -> bool {
+        *of == Type::TEXT
+    }
+}
+
 impl<'a> FromSql<'a> for Cell {
     fn from_sql(of: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
         Ok(match *of {
@@ -61,10 +75,16 @@ impl Kind {
             Cell::Double(number) => Value::Real(number),
             Cell::Boolean(truth) => Value::Integer(truth.into()),
             Cell::Bytes(bytes) => Value::Blob(bytes),
-            Cell::Text(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => self.from_text(text),
-                Err(error) => Value::RawText(self.without_padding(error.into_bytes())),
-            },
+            Cell::Text(bytes) => self.from_bytes(bytes),
+        }
+    }
+
+    /// The value of a text form, as [`Kind::from_text`] gives it; if it is no text, as it may be on a server without an
+    /// encoding, its bytes.
+    pub(in crate::postgres) fn from_bytes(&self, bytes: Vec<u8>) -> Value {
+        match String::from_utf8(bytes) {
+            Ok(text) => self.from_text(text),
+            Err(error) => Value::RawText(self.without_padding(error.into_bytes())),
         }
     }
 

@@ -33,16 +33,19 @@ fn fleet(on: Engines) -> Fleet {
         (0..TABLES).for_each(|at| app.execute_batch(&format!("CREATE TABLE c{at} ({})", columns(at))).unwrap());
         for at in 0..TABLES {
             let next = (at + 1) % TABLES;
+            // In some of the ministry's tables the database looks at them at the end of the transaction.
+            let late = if index == 0 && at % 3 == 0 { "DEFERRABLE INITIALLY DEFERRED" } else { "" };
             let sql = format!(
-                "ALTER TABLE c{at} ADD FOREIGN KEY (next) REFERENCES c{next}, ADD FOREIGN KEY (elder) REFERENCES c{at}"
+                "ALTER TABLE c{at} ADD FOREIGN KEY (next) REFERENCES c{next},
+                 ADD FOREIGN KEY (elder) REFERENCES c{at} {late}"
             );
             app.execute_batch(&sql).unwrap();
         }
     })
 }
 
-/// Row `n` of each table refers to row `n` of the next, the last one's to row `n + 1` of the first; each has row `n - 1` as
-/// its elder, and the first one the last.
+/// Row `n` of each table refers to row `n` of the next, and the last one's to that of the first; every two rows of a table
+/// refer to each other.
 fn fill(fleet: &Fleet) {
     let node = &fleet.nodes[1];
     for n in 0..ROUNDS {
@@ -57,11 +60,11 @@ fn fill(fleet: &Fleet) {
     }
     for at in 0..TABLES {
         node.run(&format!(
-            "UPDATE c{at} SET elder = (SELECT e.id FROM c{at} e WHERE e.n = (c{at}.n + {ROUNDS} - 1) % {ROUNDS})"
+            "UPDATE c{at} SET elder = (SELECT e.id FROM c{at} e WHERE e.n = c{at}.n + 1 - 2 * (c{at}.n % 2))"
         ));
     }
     let last = TABLES - 1;
-    node.run(&format!("UPDATE c{last} SET next = (SELECT id FROM c0 WHERE c0.n = (c{last}.n + 1) % {ROUNDS})"));
+    node.run(&format!("UPDATE c{last} SET next = (SELECT id FROM c0 WHERE c0.n = c{last}.n)"));
 }
 
 /// All references, by the numbers of both ends.
@@ -86,11 +89,18 @@ fn a_circle_of_thirteen_tables_arrives_whole_and_waits_for_what_is_missing(on: E
     fleet.settle();
     // One row of one table is refused. What needs it waits for it; what does not, is there.
     let held = fleet.nodes[0].held();
-    let refused: Vec<_> = held.iter().filter(|held| held.reason.to_lowercase().contains("check")).collect();
-    assert!(refused.len() == 1 && refused[0].table == "c6", "{held:#?}");
-    assert!(held.len() > 1 && held.len() < TABLES * ROUNDS, "{} are held", held.len());
-    for held in held.iter().filter(|held| held.table != "c6") {
-        assert!(held.reason.contains("not arrived") || held.reason.contains("is not here"), "{}", held.reason);
+    let reasons: Vec<_> = held.iter().map(|held| (&held.table, &held.reason)).collect();
+    assert_eq!(held.len(), 2 * TABLES, "{reasons:#?}");
+    let is_the_check =
+        |reason: &str| reason.contains("violates check constraint") || reason.contains("CHECK constraint failed");
+    let of_check: Vec<_> = reasons.iter().filter(|(_, reason)| is_the_check(reason)).map(|(table, _)| *table).collect();
+    assert_eq!(of_check, ["c6"], "{reasons:#?}");
+    for (_, reason) in reasons {
+        let words = ["held itself", "has not arrived"];
+        assert!(words.iter().any(|words| reason.contains(words)) || is_the_check(reason), "{reason}");
+    }
+    for at in 0..TABLES {
+        assert_eq!(fleet.nodes[2].count(&format!("c{at} WHERE n < 100")), i64::try_from(ROUNDS).unwrap() - 2);
     }
     assert!(fleet.nodes.iter().all(|node| node.app.faults().is_empty()));
     let whole = references(&fleet, 1);

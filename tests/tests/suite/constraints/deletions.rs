@@ -6,7 +6,7 @@ use saddlebag_tests::fleet::FleetPlan;
 use saddlebag_tests::on_engines;
 
 const ACTIONS: [(&str, &str); 4] =
-    [("cascade", "CASCADE"), ("set_null", "SET NULL"), ("restrict_", "RESTRICT"), ("nothing", "NO ACTION")];
+    [("cascade", "CASCADE"), ("set_null", "SET NULL"), ("restrict_", "RESTRICT"), ("no_action", "NO ACTION")];
 
 fn fleet(on: Engines) -> Fleet {
     let mut tables = "[person]\nidentity = 'natural(name)'\n".to_owned();
@@ -52,7 +52,7 @@ fn deletions_cascade_empty_and_are_refused_as_the_schema_says(on: Engines) {
     refer(&fleet, 1, "cascade", "eve", "b");
     refer(&fleet, 1, "set_null", "bob", "c");
     refer(&fleet, 1, "restrict_", "cho", "d");
-    refer(&fleet, 1, "nothing", "dee", "e");
+    refer(&fleet, 1, "no_action", "dee", "e");
     fleet.settle();
     // What the database of one place does by itself arrives at the others, and what it does there is no edit.
     fleet.nodes[2].run("DELETE FROM person WHERE name IN ('ann', 'bob')");
@@ -62,10 +62,10 @@ fn deletions_cascade_empty_and_are_refused_as_the_schema_says(on: Engines) {
     all_say(&fleet, "set_null", "c>-");
     all_say(&fleet, "restrict_", "d>cho");
     // Everything of a person at once, in the order that the schema wants.
-    fleet.nodes[2].run("DELETE FROM restrict_; DELETE FROM nothing; DELETE FROM person WHERE name IN ('cho', 'dee')");
+    fleet.nodes[2].run("DELETE FROM restrict_; DELETE FROM no_action; DELETE FROM person WHERE name IN ('cho', 'dee')");
     fleet.settle();
     (0..3).for_each(|node| {
-        assert_eq!((fleet.nodes[node].count("person"), told(&fleet, node, "nothing")), (1, String::new()))
+        assert_eq!((fleet.nodes[node].count("person"), told(&fleet, node, "no_action")), (1, String::new()))
     });
     for node in &mut fleet.nodes {
         assert!(node.conflicts().is_empty() && node.held().is_empty() && node.app.faults().is_empty());

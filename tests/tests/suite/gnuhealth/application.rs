@@ -98,7 +98,8 @@ fn done(before: &Cells, after: &Cells) -> Done {
 }
 
 fn works_again_on_the_results(test: &str, engines: Engines, patients: Patients, seed: u32) {
-    let (Some(beginning), Some(workload)) = (Beginning::of(test, engines), needs_data(test, "gnuhealth/gh_workload.py"))
+    let (Some(beginning), Some(workload)) =
+        (Beginning::of(test, engines), needs_data(test, "gnuhealth/gh_workload.py"))
     else {
         return;
     };

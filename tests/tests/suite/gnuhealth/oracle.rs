@@ -71,7 +71,20 @@ impl Round<'_> {
                 let after = self.worked[clinic].get(cell);
                 after.filter(|after| self.before[clinic].get(cell).is_some_and(|before| before != *after))
             };
+            // Who writes another value and then the old one again has written, too.
+            let is_written_by = |clinic: usize| is_base && self.done[clinic].written.contains(cell);
             match (changed_by(ours), changed_by(theirs).filter(|_| is_base)) {
+                (Some(mine), None) if is_written_by(theirs) => {
+                    let other = self.worked[theirs].get(cell);
+                    assert!(
+                        settled == Some(mine) || settled == other,
+                        "{cell:?} is {settled:?}, not {mine} or {other:?}"
+                    );
+                }
+                (None, Some(other)) if is_written_by(ours) && !self.is_local_key(cell, other, &base) => {
+                    let either = settled == Some(worked) || settled == Some(other);
+                    assert!(either, "{cell:?} is {settled:?}, neither {worked} nor {other}");
+                }
                 (Some(mine), Some(other)) if mine != other => {
                     let either = settled.is_some_and(|settled| settled == mine || settled == other);
                     let local = self.is_local_key(cell, other, &base);

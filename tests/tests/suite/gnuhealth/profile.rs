@@ -68,7 +68,8 @@ fn the_profile_has_all_tables_that_clinic_work_writes_and_that_are_no_noise() {
         assert!(gnuhealth::PROFILE.contains(table), "the profile says why {table} is left out");
     }
     // And what was recorded: a sequence and a translation stay at home.
-    let all = [Recording::apart(), Recording::together(), Recording::apart_from_dump(), Recording::together_from_dump()];
+    let all =
+        [Recording::apart(), Recording::together(), Recording::apart_from_dump(), Recording::together_from_dump()];
     let recordings = all.concat();
     let rows = recordings.iter().flat_map(|recording| &recording.operations).flat_map(|operation| &operation.rows);
     let written: BTreeSet<String> =

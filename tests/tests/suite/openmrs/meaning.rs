@@ -22,10 +22,12 @@ pub(super) const UNDECLARED: [(&str, &str, &str, &str); 10] = [
 /// What stays at its place.
 const SECRET: [&str; 6] = ["password", "salt", "secret_question", "secret_answer", "activation_key", "email"];
 
-const FOREIGN_KEYS: &str = "SELECT c.conrelid::regclass::text, a.attname::text, c.confrelid::regclass::text, b.attname::text
+const FOREIGN_KEYS: &str =
+    "SELECT c.conrelid::regclass::text, a.attname::text, c.confrelid::regclass::text, b.attname::text
     FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
     JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = c.confkey[1] WHERE c.contype = 'f'";
-const KEYS: &str = "SELECT c.conrelid::regclass::text, a.attname::text FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY k (n, i)
+const KEYS: &str =
+    "SELECT c.conrelid::regclass::text, a.attname::text FROM pg_constraint c, unnest(c.conkey) WITH ORDINALITY k (n, i)
     JOIN pg_attribute a ON a.attnum = n WHERE a.attrelid = c.conrelid AND c.contype = 'p' ORDER BY 1, i";
 const COLUMNS: &str = "SELECT table_name::text, column_name::text FROM information_schema.columns
     WHERE table_schema = 'public' ORDER BY 1, ordinal_position";
@@ -143,9 +145,11 @@ pub(super) fn differences(meaning: &Meaning, one: &Said, other: &Said) -> (usize
         for called in rows.keys().chain(others.keys()).collect::<BTreeSet<_>>() {
             match (rows.get(called), others.get(called)) {
                 (Some(here), Some(there)) => found.extend(
-                    columns.iter().zip(here.iter().zip(there)).filter(|(_, (here, there))| here != there).map(
-                        |(column, (here, there))| format!("{table} {called} {column}: {here:?} | {there:?}"),
-                    ),
+                    columns
+                        .iter()
+                        .zip(here.iter().zip(there))
+                        .filter(|(_, (here, there))| here != there)
+                        .map(|(column, (here, there))| format!("{table} {called} {column}: {here:?} | {there:?}")),
                 ),
                 (here, _) => {
                     let only = if here.is_some() { "first" } else { "second" };

@@ -28,7 +28,11 @@ fn strings(client: &mut Client, sql: &str) -> BTreeSet<String> {
 fn left_out() -> BTreeSet<String> {
     let lines = profile_text().lines().skip_while(|line| *line != "# Left out:").skip(1);
     let lines = lines.take_while(|line| line.starts_with('#')).filter_map(|line| line.strip_prefix("#   "));
-    lines.filter(|line| !line.starts_with(' ')).filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    lines
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -52,7 +56,9 @@ fn every_table_is_kept_in_step_or_left_out_for_a_reason() {
 
 #[test]
 fn every_reference_that_no_constraint_declares_is_named() {
-    let Some((_database, mut client)) = restored("every_reference_that_no_constraint_declares_is_named") else { return };
+    let Some((_database, mut client)) = restored("every_reference_that_no_constraint_declares_is_named") else {
+        return;
+    };
     let suspicious = strings(
         &mut client,
         "SELECT c.table_name || '.' || c.column_name FROM information_schema.columns c

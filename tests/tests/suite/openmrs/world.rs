@@ -85,8 +85,8 @@ impl World {
         let mut fleet = Fleet::new(&plan, |_, app| restore(dump, &config(app).1));
         // What the dump holds goes by quiet rounds; what is lost and comes twice is work.
         fleet.settle();
-        fleet.nodes[0].records_per_bundle = 500;
-        fleet.nodes[2].records_per_bundle = 150;
+        fleet.nodes[0].records_per_bundle = 800;
+        fleet.nodes[2].records_per_bundle = 300;
         let mut clients: Vec<_> = fleet.nodes.iter().map(|node| config(&node.app).0.connect(NoTls).unwrap()).collect();
         let meaning = Meaning::read(&mut clients[0], profile().into_keys().collect());
         let base = meaning.of(&mut clients[0]);

@@ -169,3 +169,28 @@ fn promise_5_whatever_a_server_refuses_of_a_clinic_on_sqlite_stops_only_its_reco
     let name = "promise_5_whatever_a_server_refuses_of_a_clinic_on_sqlite_stops_only_its_record";
     run(name, MIXED, on_server);
 }
+
+/// A rule that only whole transactions keep: every item has a part.
+fn end_of_transaction(on: Engines) {
+    let mut fleet = fleet(
+        on,
+        3,
+        "CREATE FUNCTION has_part() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             IF NOT EXISTS (SELECT 1 FROM part WHERE item_id = NEW.id) THEN RAISE EXCEPTION 'no part'; END IF;
+             RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER has_part AFTER INSERT ON item DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION has_part();",
+    );
+    fleet.nodes[1].run(
+        "INSERT INTO item (tag) VALUES ('one'), ('two');
+         INSERT INTO part (tag, item_id) SELECT tag, id FROM item",
+    );
+    fleet.settle();
+    assert_eq!(fleet.nodes[0].held(), []);
+    assert_eq!(fleet.nodes[0].ask("SELECT string_agg(tag, ',' ORDER BY tag) FROM item"), "'one,two'");
+}
+
+#[test]
+fn promise_5_what_holds_at_the_end_of_a_transaction_is_asked_at_the_end() {
+    run("promise_5_what_holds_at_the_end_of_a_transaction_is_asked_at_the_end", POSTGRES, end_of_transaction);
+}

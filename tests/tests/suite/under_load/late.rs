@@ -81,7 +81,8 @@ fn a_snapshot_stays_as_it_is_while_a_bundle_is_applied(engines: Engines) {
         assert_eq!(refused.code(), Some(&SqlState::T_R_SERIALIZATION_FAILURE), "{refused:?}");
         writer.batch_execute(&format!("ROLLBACK; {edit}")).unwrap();
         let visits = arrived(&mut fleet, "visit");
-        let expected = [format!("(own,\"own {isolation}\",,,)"), format!("(shared,\"{isolation}, again and here\",,,)")];
+        let expected =
+            [format!("(own,\"own {isolation}\",,,)"), format!("(shared,\"{isolation}, again and here\",,,)")];
         assert_eq!(visits, expected);
     }
 }
@@ -123,7 +124,9 @@ fn what_was_rolled_back_never_arrives(engines: Engines) {
         round(&mut fleet, &format!("{isolation} open"));
         client.batch_execute("RELEASE a; SAVEPOINT c; INSERT INTO visit (tag, note) VALUES ('never', 'y')").unwrap();
         client.batch_execute("INSERT INTO visit (tag, note) VALUES ('kept', 'twice')").unwrap_err();
-        client.batch_execute(&format!("ROLLBACK TO c; UPDATE visit SET note = '{isolation}' WHERE tag = 'other'")).unwrap();
+        client
+            .batch_execute(&format!("ROLLBACK TO c; UPDATE visit SET note = '{isolation}' WHERE tag = 'other'"))
+            .unwrap();
         round(&mut fleet, &format!("{isolation} still open"));
         client.batch_execute("COMMIT").unwrap();
         let mut client = begin(&fleet, isolation);

@@ -25,7 +25,10 @@ fn a_truncated_table_is_empty_everywhere(engines: Engines) {
     clinic(&fleet, &format!("BEGIN; TRUNCATE batch RESTART IDENTITY CASCADE; {rows}; COMMIT"));
     assert_eq!(arrived(&mut fleet, "batch").len(), 2);
     assert_eq!(arrived(&mut fleet, "batch_row").len(), 6);
-    clinic(&fleet, "BEGIN; TRUNCATE batch CASCADE; SAVEPOINT s; INSERT INTO batch (tag) VALUES ('c'); ROLLBACK TO s; COMMIT");
+    clinic(
+        &fleet,
+        "BEGIN; TRUNCATE batch CASCADE; SAVEPOINT s; INSERT INTO batch (tag) VALUES ('c'); ROLLBACK TO s; COMMIT",
+    );
     assert_eq!(arrived(&mut fleet, "batch"), [""; 0]);
     assert_eq!(arrived(&mut fleet, "batch_row"), [""; 0]);
 }
@@ -38,7 +41,10 @@ fn what_came_after_a_snapshot_and_is_truncated_in_it_goes_everywhere(engines: En
         clinic(&fleet, "INSERT INTO batch (tag) VALUES ('before')");
         let mut late = fleet.nodes[CLINIC].connect();
         late.batch_execute(&format!("BEGIN ISOLATION LEVEL {isolation}; SELECT FROM patient")).unwrap();
-        clinic(&fleet, "INSERT INTO batch (tag) VALUES ('after'); UPDATE batch SET tag = 'changed' WHERE tag = 'before'");
+        clinic(
+            &fleet,
+            "INSERT INTO batch (tag) VALUES ('after'); UPDATE batch SET tag = 'changed' WHERE tag = 'before'",
+        );
         assert_eq!(arrived(&mut fleet, "batch"), ["after", "changed"]);
         clinic(&fleet, "INSERT INTO batch (tag) VALUES ('not absorbed yet')");
         late.batch_execute("TRUNCATE batch CASCADE; INSERT INTO batch (tag) VALUES ('new'); COMMIT").unwrap();
@@ -65,11 +71,18 @@ fn rows_move_between_partitions(engines: Engines) {
     clinic(&fleet, "UPDATE measured SET year = 2025, tag = 'moved' WHERE id < 4");
     clinic(&fleet, "UPDATE measured SET id = 3000000 WHERE id = 20; UPDATE measured SET id = 21 WHERE id = 2000000");
     clinic(&fleet, "UPDATE measured SET id = 90 WHERE id = 9");
-    clinic(&fleet, "BEGIN; UPDATE measured SET year = 2025 WHERE id = 4; SAVEPOINT s; UPDATE measured SET year = 2025; \
-                    ROLLBACK TO s; UPDATE measured SET year = 2024 WHERE id = 4; COMMIT");
+    clinic(
+        &fleet,
+        "BEGIN; UPDATE measured SET year = 2025 WHERE id = 4; SAVEPOINT s; UPDATE measured SET year = 2025; \
+                    ROLLBACK TO s; UPDATE measured SET year = 2024 WHERE id = 4; COMMIT",
+    );
     let after = arrived(&mut fleet, "measured");
     assert_eq!(after.iter().filter(|row| row.contains("2025,moved")).count(), 3);
-    assert!(["(3000000,2025,low,-0)", "(21,2025,high,NaN)", "(90,2024,\"tag 9\",1.125)"].iter().all(|row| after.contains(&(*row).to_owned())));
+    assert!(
+        ["(3000000,2025,low,-0)", "(21,2025,high,NaN)", "(90,2024,\"tag 9\",1.125)"]
+            .iter()
+            .all(|row| after.contains(&(*row).to_owned()))
+    );
     assert_eq!(uids(&mut fleet), known, "each is the record that it was");
     clinic(&fleet, "TRUNCATE measured_2025_low");
     assert_eq!(arrived(&mut fleet, "measured").len(), after.len() - 4);

@@ -17,7 +17,7 @@ const LOCK_TIMEOUT: &str = "SET lock_timeout = '5s'";
 
 /// What a writer lets pass between two transactions: a server that is busy to the last core shows nothing of who waits
 /// for whom.
-const THINKING: Duration = Duration::from_millis(5);
+const THINKING: Duration = Duration::from_millis(20);
 
 /// Rows that a writer has at most.
 const ROWS: usize = 60;
@@ -157,9 +157,13 @@ impl Writer<'_> {
         let known = self.log.rows.contains_key(&place);
         let sql = match (known, chance) {
             (true, 0) => format!("DELETE FROM visit WHERE tag = '{tag}'"),
-            (true, 1) => format!("INSERT INTO visit (tag, note) VALUES ('{tag}', 'x') ON CONFLICT (tag) DO UPDATE SET note = '{note}'"),
+            (true, 1) => format!(
+                "INSERT INTO visit (tag, note) VALUES ('{tag}', 'x') ON CONFLICT (tag) DO UPDATE SET note = '{note}'"
+            ),
             (true, _) => format!("UPDATE visit SET note = '{note}', at = clock_timestamp() WHERE tag = '{tag}'"),
-            (false, _) => format!("INSERT INTO visit (tag, note, patient_id) VALUES ('{tag}', '{note}', 1 + {number} % 3)"),
+            (false, _) => {
+                format!("INSERT INTO visit (tag, note, patient_id) VALUES ('{tag}', '{note}', 1 + {number} % 3)")
+            }
         };
         assert_eq!(self.transaction(isolation, |rows| rows.execute(&sql)), 1, "{sql}");
         match sql.starts_with("DELETE") {
@@ -193,7 +197,9 @@ pub(super) fn serializable_rows(writer: &mut Writer<'_>, time: usize) {
 pub(super) fn kept_rows(writer: &mut Writer<'_>, time: usize) {
     let number = writer.random.below(ROWS / 3);
     let (tag, note) = (format!("kept-{}", writer.tag(number)), format!("note {time}"));
-    let sql = format!("INSERT INTO visit (tag, note) VALUES ('{tag}', '{note}') ON CONFLICT (tag) DO UPDATE SET note = '{note}'");
+    let sql = format!(
+        "INSERT INTO visit (tag, note) VALUES ('{tag}', '{note}') ON CONFLICT (tag) DO UPDATE SET note = '{note}'"
+    );
     writer.transaction(IsolationLevel::ReadCommitted, |rows| rows.execute(&sql));
     writer.log.rows.insert(("visit", tag), note);
 }
@@ -214,7 +220,8 @@ pub(super) fn phones_one_after_the_other(writer: &mut Writer<'_>, time: usize) {
 /// A few rows that everybody writes.
 pub(super) fn stock(writer: &mut Writer<'_>, _: usize) {
     let item = format!("item {}", writer.random.below(20));
-    let sql = format!("INSERT INTO stock VALUES ('{item}', 1) ON CONFLICT (item) DO UPDATE SET amount = stock.amount + 1");
+    let sql =
+        format!("INSERT INTO stock VALUES ('{item}', 1) ON CONFLICT (item) DO UPDATE SET amount = stock.amount + 1");
     writer.transaction(IsolationLevel::ReadCommitted, |rows| rows.execute(&sql));
     *writer.log.added.entry(item).or_default() += 1;
 }
@@ -223,7 +230,9 @@ pub(super) fn stock(writer: &mut Writer<'_>, _: usize) {
 pub(super) fn savepoints(writer: &mut Writer<'_>, time: usize) {
     let (tag, gone) = (writer.tag(time % ROWS), writer.tag(format!("never-{time}")));
     let note = format!("kept {time}");
-    let keep = format!("INSERT INTO visit (tag, note) VALUES ('{tag}', '{note}') ON CONFLICT (tag) DO UPDATE SET note = '{note}'");
+    let keep = format!(
+        "INSERT INTO visit (tag, note) VALUES ('{tag}', '{note}') ON CONFLICT (tag) DO UPDATE SET note = '{note}'"
+    );
     let whole = writer.random.below(4) == 0;
     let mut transaction = writer.client.transaction().unwrap();
     let statements = [
@@ -354,7 +363,9 @@ pub(super) fn cascades(writer: &mut Writer<'_>, time: usize) {
     writer.log.rows.insert(("visit", tag.clone()), "with lines".to_owned());
     writer.log.rows.extend((1..=3).map(|n| (("line", format!("{tag}.{n}")), n.to_string())));
     if let Some(old) = time.checked_sub(10).map(|old| writer.tag(old)) {
-        writer.transaction(IsolationLevel::RepeatableRead, |rows| rows.execute(&format!("DELETE FROM visit WHERE tag = '{old}'")));
+        writer.transaction(IsolationLevel::RepeatableRead, |rows| {
+            rows.execute(&format!("DELETE FROM visit WHERE tag = '{old}'"))
+        });
         writer.log.rows.retain(|(_, tag), _| *tag != old && !tag.starts_with(&format!("{old}.")));
     }
 }

@@ -39,6 +39,24 @@ fn what_is_rolled_back_was_never_there() {
 }
 
 #[test]
+fn the_application_sees_the_key_that_it_got_last() {
+    let Some(site) = site("the_application_sees_the_key_that_it_got_last", PATIENT, TABLES) else { return };
+    let mut application = site.application();
+    application.batch_execute("INSERT INTO patient (name) VALUES ('Ada'), ('Bo'); UPDATE patient SET age = 7").unwrap();
+    assert_eq!(application.query_one("SELECT lastval()", &[]).unwrap().get::<_, i64>(0), 2);
+}
+
+#[test]
+fn entries_from_another_server_come_first() {
+    let Some(mut site) = site("entries_from_another_server_come_first", PATIENT, TABLES) else { return };
+    site.application().batch_execute("INSERT INTO patient VALUES (1, 'Ada')").unwrap();
+    // Its log had come further than this one's has.
+    site.client.batch("", "UPDATE saddlebag.journal SET id = 'FFFF0000/0'").unwrap();
+    site.application().batch_execute("UPDATE patient SET age = 1; DELETE FROM patient").unwrap();
+    assert_eq!(site.take(), ["patient+1", "patient 1 age", "patient-1 name=Ada age=1"]);
+}
+
+#[test]
 fn a_late_commit_is_not_skipped() {
     let Some(mut site) = site("a_late_commit_is_not_skipped", PATIENT, TABLES) else { return };
     let (mut slow, mut quick) = (site.application(), site.application());

@@ -181,9 +181,8 @@ pub(super) fn void(w: &mut Work<'_>) {
     };
     w.void("encounter", "encounter_id", encounter, "wrong patient");
     for (table, key) in PARTS {
-        let rows = w.keys(&format!(
-            "SELECT {key} FROM {table} WHERE encounter_id = {encounter} AND NOT voided ORDER BY uuid"
-        ));
+        let rows =
+            w.keys(&format!("SELECT {key} FROM {table} WHERE encounter_id = {encounter} AND NOT voided ORDER BY uuid"));
         for row in rows {
             w.void(table, key, row, "wrong patient");
         }

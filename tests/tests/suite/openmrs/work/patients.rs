@@ -15,9 +15,7 @@ fn person(w: &mut Work<'_>) -> i32 {
         "person",
         "person_id",
         "gender, birthdate, birthdate_estimated, dead, creator, date_created, voided, uuid, deathdate_estimated",
-        &format!(
-            "'{gender}', date '2026-01-01' - {days}, {estimated}, false, {user}, {now}, false, {uuid}, false"
-        ),
+        &format!("'{gender}', date '2026-01-01' - {days}, {estimated}, false, {user}, {now}, false, {uuid}, false"),
     );
     name(w, person, true);
     person

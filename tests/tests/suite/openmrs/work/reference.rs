@@ -20,9 +20,7 @@ pub(super) fn new_concept(w: &mut Work<'_>) {
             "concept_name",
             "concept_name_id",
             "concept_id, name, locale, locale_preferred, creator, date_created, concept_name_type, voided, uuid",
-            &format!(
-                "{concept}, '{name} {number}', '{locale}', true, {user}, {now}, 'FULLY_SPECIFIED', false, {uuid}"
-            ),
+            &format!("{concept}, '{name} {number}', '{locale}', true, {user}, {now}, 'FULLY_SPECIFIED', false, {uuid}"),
         );
     }
     w.run_sql(&format!(

@@ -1,1 +1,0 @@
-../suite/every_type.rs

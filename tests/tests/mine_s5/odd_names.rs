@@ -1,1 +1,0 @@
-../suite/odd_names.rs
