@@ -474,19 +474,13 @@ fn deletion_state(tombstone: &Tombstone) -> ColumnState {
 
 /// Why a value cannot stand in a column nor beside the record: the two ends do not agree on what the column is.
 fn misfit(table: &TrackedTable, column: &TrackedColumn, value: &Value) -> Option<String> {
-    let name = format!("`{}` of `{}`", column.name, table.name);
-    match value {
-        Value::Null | Value::Dangling(_) => None,
-        Value::Reference(_) if column.names_its_table => {
-            Some(format!("the column {name} names its table here, and does not at the sender"))
-        }
-        Value::NamedReference(..) if column.reference.is_some() => {
-            Some(format!("the column {name} names its table at the sender, and does not here"))
-        }
-        Value::Reference(_) | Value::NamedReference(..) => None,
-        _ if column.reference.is_some() => {
-            Some(format!("the column {name} is a reference here and none at the sender"))
-        }
-        _ => None,
-    }
+    let how = match value {
+        Value::Null | Value::Dangling(_) => return None,
+        Value::Reference(_) if column.names_its_table => "names its table here, and does not at the sender",
+        Value::NamedReference(..) if column.reference.is_some() => "names its table at the sender, and does not here",
+        Value::Reference(_) | Value::NamedReference(..) => return None,
+        _ if column.reference.is_some() => "is a reference here and none at the sender",
+        _ => return None,
+    };
+    Some(format!("the column `{}` of `{}` {how}", column.name, table.name))
 }

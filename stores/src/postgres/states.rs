@@ -1,6 +1,7 @@
 //! Row states and tombstones: read and written in sets.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
 
 use postgres::Row;
 use saddlebag_formats::row_state_bytes::{decode_row_state, decode_values, encode_row_state, encode_values};
@@ -22,8 +23,14 @@ const WRITING: &str = "writing row states";
 const DELETED: &str = "reading deleted records";
 
 /// Uids as a parameter.
-pub(super) fn uuids(uids: &[Uid]) -> Vec<Uuid> {
-    uids.iter().map(|uid| Uuid::from_bytes(uid.0)).collect()
+pub(super) fn uuids<'u>(uids: impl IntoIterator<Item = &'u Uid>) -> Vec<Uuid> {
+    uids.into_iter().map(|uid| Uuid::from_bytes(uid.0)).collect()
+}
+
+/// What of this is not known yet, each once: many rows may refer to one record.
+fn missing<T: Eq + Hash>(wanted: &[T], is_known: impl Fn(&T) -> bool) -> Vec<&T> {
+    let mut asked = HashSet::new();
+    wanted.iter().filter(|one| !is_known(one) && asked.insert(*one)).collect()
 }
 
 pub(super) fn encode(store: &mut PostgresStore, state: &RowState) -> Result<Vec<u8>, StoreError> {
@@ -46,8 +53,7 @@ pub(super) fn decode(store: &mut PostgresStore, bytes: &[u8]) -> Result<RowState
 
 /// Reads the states under these keys, so far as they are not known yet.
 pub(super) fn load_by_key(store: &mut PostgresStore, table: &TrackedTable, wanted: &[Key]) -> Result<(), StoreError> {
-    let missing: Vec<&Key> =
-        wanted.iter().filter(|key| !store.cache.states.contains_key(&(table.number, (*key).clone()))).collect();
+    let missing = missing(wanted, |key| store.cache.states.contains_key(&(table.number, key.clone())));
     if missing.is_empty() {
         return Ok(());
     }
@@ -91,8 +97,7 @@ fn stored(store: &mut PostgresStore, kinds: &[Kind], row: &Row) -> Result<(Key, 
 
 /// Reads the keys of those uids that are live and shared, so far as they are not known yet.
 pub(super) fn load_keys(store: &mut PostgresStore, table: &TrackedTable, wanted: &[Uid]) -> Result<(), StoreError> {
-    let is_missing = |uid: &&Uid| !store.cache.keys.contains_key(&(table.number, **uid));
-    let missing: Vec<Uid> = wanted.iter().filter(is_missing).copied().collect();
+    let missing = missing(wanted, |uid| store.cache.keys.contains_key(&(table.number, *uid)));
     if missing.is_empty() {
         return Ok(());
     }
@@ -102,9 +107,9 @@ pub(super) fn load_keys(store: &mut PostgresStore, table: &TrackedTable, wanted:
         key = keys::select_state_key(table, "s."),
         states = states(table.number),
     );
-    let rows = store.client.query(READING, &sql, &[&uuids(&missing)])?;
+    let rows = store.client.query(READING, &sql, &[&uuids(missing.iter().copied())])?;
     for uid in missing {
-        store.cache.keys.insert((table.number, uid), None);
+        store.cache.keys.insert((table.number, *uid), None);
     }
     let kinds = keys::kinds(table);
     for row in &rows {
@@ -147,30 +152,28 @@ fn buried(store: &mut PostgresStore, table: u32, row: &Row) -> Result<Buried, St
 
 /// Reads the tombstones of these uids, so far as they are not known yet.
 pub(super) fn load_tombstones(store: &mut PostgresStore, table: u32, wanted: &[Uid]) -> Result<(), StoreError> {
-    let is_missing = |uid: &&Uid| !store.cache.tombstones.contains_key(&(table, **uid));
-    let missing: Vec<Uid> = wanted.iter().filter(is_missing).copied().collect();
+    let missing = missing(wanted, |uid| store.cache.tombstones.contains_key(&(table, *uid)));
     if missing.is_empty() {
         return Ok(());
     }
     let mut found = HashMap::new();
     if has_tombstones(store, table)? {
         let sql = format!("{TOMBSTONE} WHERE table_number = $1 AND uid = ANY($2)");
-        let rows = store.client.query(DELETED, &sql, &[&table.cast_signed(), &uuids(&missing)])?;
+        let rows = store.client.query(DELETED, &sql, &[&table.cast_signed(), &uuids(missing.iter().copied())])?;
         for row in &rows {
             let buried = buried(store, table, row)?;
             found.insert(buried.0.uid, buried);
         }
     }
     for uid in missing {
-        store.cache.tombstones.insert((table, uid), found.remove(&uid));
+        store.cache.tombstones.insert((table, *uid), found.remove(uid));
     }
     Ok(())
 }
 
 /// Reads which record was deleted last under each of these keys, so far as that is not known yet.
 pub(super) fn load_deleted_at(store: &mut PostgresStore, table: u32, wanted: &[Key]) -> Result<(), StoreError> {
-    let is_missing = |key: &&Key| !store.cache.deleted_at.contains_key(&(table, (*key).clone()));
-    let missing: Vec<&Key> = wanted.iter().filter(is_missing).collect();
+    let missing = missing(wanted, |key| store.cache.deleted_at.contains_key(&(table, key.clone())));
     if missing.is_empty() {
         return Ok(());
     }
