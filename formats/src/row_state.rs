@@ -100,6 +100,13 @@ impl RowState {
         self.columns.iter().map(|(_, state)| state.seq).fold(self.row.seq, Seq::min)
     }
 
+    /// Whether some column changed within `(after, upto]` of the feed.
+    #[must_use]
+    pub fn has_place(&self, after: Seq, upto: Seq) -> bool {
+        let within = |seq: Seq| after < seq && seq <= upto;
+        within(self.row.seq) || self.columns.iter().any(|(_, column)| within(column.seq))
+    }
+
     /// The greatest version of any column.
     #[must_use]
     pub fn latest(&self) -> Version {

@@ -22,12 +22,14 @@ pub mod postgres;
 pub mod raise;
 pub mod rebuilt;
 pub mod record;
+mod referring;
 mod rehash;
 pub mod restored;
 pub mod schema;
 mod soft;
 pub mod sqlite;
 pub mod store;
+mod stored_words;
 pub mod tracking;
 
 pub use error::StoreError;

@@ -52,6 +52,7 @@ use crate::engine::damaged;
 use crate::error::StoreError;
 use crate::ledger::{Beside, Conflict, Dropped, Held, Link, LinkCounts, StoredReceipt};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
+use crate::referring::ReferringColumn;
 use crate::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
 use crate::store::{AbsorbContext, Access, Store};
 use crate::tracking::{Numbering, TrackedTable, Tracking};
@@ -96,7 +97,7 @@ pub struct PostgresStore {
     cache: cache::Cache,
     writers: writers::Writers,
     /// Who refers to a tracked table: by its number.
-    referring: HashMap<u32, Vec<referrers::ReferringColumn>>,
+    referring: HashMap<u32, Vec<ReferringColumn>>,
     /// What gives the next key of a table, as SQL, by its number.
     next_keys: HashMap<u32, insert::NextKey>,
     /// The last place given in the feed, while a transaction is open.

@@ -47,6 +47,7 @@ use crate::engine::{Engine, Rows, Stored, Taken, Waiting};
 use crate::error::StoreError;
 use crate::ledger::{Beside, Conflict, Dropped, Held, Link, LinkCounts, StoredReceipt};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
+use crate::referring::ReferringColumn;
 use crate::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
 use crate::store::{AbsorbContext, Access, Store};
 use crate::tracking::{Numbering, TrackedColumn, TrackedTable, Tracking};
@@ -63,7 +64,7 @@ pub struct SqliteStore {
     connection: Connection,
     tracking: Rc<Tracking>,
     /// Who refers to a tracked table: by its number.
-    referring: HashMap<u32, Vec<referrers::ReferringColumn>>,
+    referring: HashMap<u32, Vec<ReferringColumn>>,
     writers: writers::Writers,
     /// The last place given in the feed, while a transaction is open.
     last_seq: Option<Seq>,

@@ -11,24 +11,18 @@ use super::fields::{each, field, link_id, uid, unsigned};
 use super::writers::Writers;
 use crate::engine::damaged;
 use crate::error::StoreError;
-use crate::ledger::{Conflict, ConflictKind, ConflictSide};
+use crate::ledger::{Conflict, ConflictSide};
+use crate::stored_words::{conflict_name, conflict_named};
 
 const READING: &str = "reading conflicts";
 const WRITING: &str = "writing conflicts";
-
-fn kind_name(kind: ConflictKind) -> &'static str {
-    match kind {
-        ConflictKind::Values => "values",
-        ConflictKind::Deletion => "deletion",
-    }
-}
 
 /// What tells a conflict from all others: the same two versions meet again when a held change is tried again.
 type Identity<'a> = (Uid, &'a str, Option<&'a str>, &'static str, Version, Version);
 
 fn identity(conflict: &Conflict) -> Identity<'_> {
     let (winner, loser) = (conflict.winner.version, conflict.loser.version);
-    (conflict.uid, &conflict.table, conflict.column.as_deref(), kind_name(conflict.kind), winner, loser)
+    (conflict.uid, &conflict.table, conflict.column.as_deref(), conflict_name(conflict.kind), winner, loser)
 }
 
 /// Keeps those that are new; says of each whether it is.
@@ -66,7 +60,7 @@ pub(super) fn add(client: &mut Client, writers: &mut Writers, conflicts: &[Confl
             &each!(once, |c| c.table.as_str()),
             &each!(once, |c| Uuid::from_bytes(c.uid.0)),
             &each!(once, |c| c.column.as_deref()),
-            &each!(once, |c| kind_name(c.kind)),
+            &each!(once, |c| conflict_name(c.kind)),
             &each!(once, |c| c.winner.value.as_deref()),
             &each!(once, |c| c.winner.version.time.0),
             &winner_writers,
@@ -103,7 +97,7 @@ fn conflict_row(row: &Row) -> Result<ConflictRow, StoreError> {
         table: field(READING, row, 1)?,
         uid: uid(READING, row, 2)?,
         column: field(READING, row, 3)?,
-        kind: if kind == "values" { ConflictKind::Values } else { ConflictKind::Deletion },
+        kind: conflict_named(kind),
         winner,
         loser,
         found: TimeMs(field(READING, row, 11)?),

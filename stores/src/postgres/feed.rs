@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use postgres::Row;
-use saddlebag_formats::{RowState, Seq};
+use saddlebag_formats::Seq;
 
 use super::fields::{field, unsigned};
 use super::sql::states as states_table;
@@ -15,11 +15,6 @@ use crate::record::{Record, Tombstone};
 use crate::tracking::TrackedTable;
 
 const MEASURING: &str = "measuring the feed";
-
-fn has_place(state: &RowState, after: Seq, upto: Seq) -> bool {
-    let within = |seq: Seq| after < seq && seq <= upto;
-    within(state.row.seq) || state.columns.iter().any(|(_, column)| within(column.seq))
-}
 
 /// Live records that have a column in a stretch of the feed, in pieces.
 pub(super) fn each(
@@ -41,7 +36,7 @@ pub(super) fn each(
         |record: &Record| record.state.seq(),
         &mut |mut piece: Vec<Record>| {
             // Of a record that has places before and after the stretch only its state tells whether it has some in it.
-            piece.retain(|record| has_place(&record.state, after, upto));
+            piece.retain(|record| record.state.has_place(after, upto));
             if piece.is_empty() { Ok(ControlFlow::Continue(())) } else { each(piece) }
         },
         |from, limit| {

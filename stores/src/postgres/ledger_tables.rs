@@ -1,14 +1,15 @@
 //! Held changes and receipts.
 
 use postgres::Row;
-use saddlebag_formats::members::{Outcome, Receipt};
+use saddlebag_formats::members::Receipt;
 use saddlebag_formats::{BundleNumber, LinkId, TimeMs, Uid};
 use uuid::Uuid;
 
 use super::client::Client;
 use super::fields::{each, field, link_id, uid, unsigned};
 use crate::error::StoreError;
-use crate::ledger::{Dropped, Held, HeldKind, LinkCounts, StoredReceipt};
+use crate::ledger::{Dropped, Held, LinkCounts, StoredReceipt};
+use crate::stored_words::{held_name, held_named, key_column, outcome_name, outcome_named};
 
 const READING: &str = "reading saddlebag's records";
 const WRITING: &str = "writing saddlebag's records";
@@ -39,20 +40,13 @@ fn held_row(row: &Row) -> Result<Held, StoreError> {
         link: link_id(READING, row, 0)?,
         table: field(READING, row, 1)?,
         uid: uid(READING, row, 2)?,
-        kind: if kind == "parked" { HeldKind::Parked } else { HeldKind::Quarantined },
+        kind: held_named(kind),
         reason: field(READING, row, 4)?,
         change: field(READING, row, 5)?,
         since: TimeMs(field(READING, row, 6)?),
         known: field(READING, row, 7)?,
         told: field(READING, row, 8)?,
     })
-}
-
-fn held_name(kind: HeldKind) -> &'static str {
-    match kind {
-        HeldKind::Parked => "parked",
-        HeldKind::Quarantined => "quarantined",
-    }
 }
 
 /// Of several about one record over one link the last counts.
@@ -133,32 +127,6 @@ pub(super) fn counts(client: &mut Client, link: LinkId) -> Result<LinkCounts, St
     let row = client.query_one(READING, sql, &[&link_number(link)])?;
     let count = |at| unsigned(READING, &row, at);
     Ok(LinkCounts { parked: count(0)?, quarantined: count(1)?, conflicts: count(2)? })
-}
-
-fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Parked => "parked",
-        Outcome::Quarantined => "quarantined",
-        Outcome::DeletionKept => "deletion kept",
-        Outcome::Settled => "settled",
-        // `Outcome` may grow: what an older program stores of it must not read as one of the above.
-        _ => "conflict",
-    }
-}
-
-fn outcome_named(name: &str) -> Outcome {
-    match name {
-        "parked" => Outcome::Parked,
-        "quarantined" => Outcome::Quarantined,
-        "deletion kept" => Outcome::DeletionKept,
-        "settled" => Outcome::Settled,
-        _ => Outcome::Conflict,
-    }
-}
-
-/// The column that a receipt is about is part of its key, where null would be no key.
-fn key_column(receipt: &Receipt) -> &str {
-    receipt.column.as_deref().unwrap_or("")
 }
 
 /// Of several about one record and column over one link the last counts.

@@ -13,6 +13,7 @@ use super::{PostgresStore, keys};
 use crate::engine::Rows;
 use crate::error::StoreError;
 use crate::record::{Key, Referrer};
+use crate::referring::ReferringColumn;
 use crate::soft;
 use crate::tracking::{TrackedTable, named_key};
 
@@ -21,52 +22,9 @@ const ACTION: &str = "looking for referring rows";
 /// Which of the given rows it is, beside their own columns: no column of an application's has this name.
 const PLACE: &str = "\"saddlebag: which\"";
 
-/// Columns somewhere that refer to a tracked table, by its key or by others.
-#[derive(Debug, Clone)]
-pub(super) struct ReferringColumn {
-    table: String,
-    /// Its number, if its table is tracked.
-    number: Option<u32>,
-    columns: Vec<String>,
-    targets: Vec<String>,
-    /// The type of the column, where it is one that no constraint declares.
-    soft: Option<String>,
-}
-
 fn referring_columns(store: &mut PostgresStore) -> Result<HashMap<u32, Vec<ReferringColumn>>, StoreError> {
     let schema = super::schema::read(&mut store.client)?;
-    let mut referring: HashMap<u32, Vec<ReferringColumn>> = HashMap::new();
-    for table in &schema.tables {
-        for key in &table.foreign_keys {
-            let Some(target) = store.tracking.by_name(&key.table) else { continue };
-            if key.columns.len() != key.target_columns.len() {
-                continue;
-            }
-            let number = store.tracking.by_name(&table.name).map(|tracked| tracked.number);
-            let (columns, targets) = (key.columns.clone(), key.target_columns.clone());
-            let entry = ReferringColumn { table: table.name.clone(), number, columns, targets, soft: None };
-            referring.entry(target.number).or_default().push(entry);
-        }
-    }
-    for table in &store.tracking.tables {
-        for column in table.present() {
-            let Some(target) = column.reference.and_then(|number| store.tracking.by_number(number)) else { continue };
-            let [key] = target.key.as_slice() else { continue };
-            let known = referring.entry(target.number).or_default();
-            let is_declared =
-                |entry: &ReferringColumn| entry.table == table.name && entry.columns == [column.name.clone()];
-            if !known.iter().any(is_declared) {
-                let (columns, targets) = (vec![column.name.clone()], vec![key.name.clone()]);
-                let (number, soft) = (Some(table.number), Some(column.declared_type.clone()));
-                known.push(ReferringColumn { table: table.name.clone(), number, columns, targets, soft });
-            }
-        }
-    }
-    // A table that nobody refers to has an entry too: it was looked at.
-    for table in &store.tracking.tables {
-        referring.entry(table.number).or_default();
-    }
-    Ok(referring)
+    Ok(crate::referring::referring_columns(&schema, &store.tracking))
 }
 
 fn load(store: &mut PostgresStore, table: &TrackedTable) -> Result<Vec<ReferringColumn>, StoreError> {

@@ -30,8 +30,7 @@ fn has_place(context: &Context<'_>) -> rusqlite::Result<bool> {
     let anybody = Writer { node: NodeId([0; 16]), epoch: Epoch(0) };
     // What cannot be read is to be found where it is reported.
     let Ok(state) = decode_row_state(state, &|_| Some(anybody)) else { return Ok(true) };
-    let within = |seq: Seq| after.cast_unsigned() < seq.0 && seq.0 <= upto.cast_unsigned();
-    Ok(within(state.row.seq) || state.columns.iter().any(|(_, column)| within(column.seq)))
+    Ok(state.has_place(Seq(after.cast_unsigned()), Seq(upto.cast_unsigned())))
 }
 
 /// Live records that have a column in a stretch of the feed.

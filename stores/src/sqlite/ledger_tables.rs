@@ -1,14 +1,17 @@
 //! Held changes, conflicts and receipts.
 
 use rusqlite::{Connection, Row, params};
-use saddlebag_formats::members::{Outcome, Receipt};
+use saddlebag_formats::members::Receipt;
 use saddlebag_formats::{BundleNumber, LinkId, TimeMs, Uid, Version};
 
 use super::engine;
 use super::writers::Writers;
 use crate::engine::damaged;
 use crate::error::StoreError;
-use crate::ledger::{Conflict, ConflictKind, ConflictSide, Dropped, Held, HeldKind, LinkCounts, StoredReceipt};
+use crate::ledger::{Conflict, ConflictSide, Dropped, Held, LinkCounts, StoredReceipt};
+use crate::stored_words::{
+    conflict_name, conflict_named, held_name, held_named, key_column, outcome_name, outcome_named,
+};
 
 fn read_failed(error: rusqlite::Error) -> StoreError {
     engine("reading saddlebag's records", &error)
@@ -28,7 +31,7 @@ pub(super) fn held(connection: &Connection, link: Option<LinkId>) -> Result<Vec<
             link: LinkId(row.get(0)?),
             table: row.get(1)?,
             uid: Uid(row.get(2)?),
-            kind: if kind == "parked" { HeldKind::Parked } else { HeldKind::Quarantined },
+            kind: held_named(&kind),
             reason: row.get(4)?,
             change: row.get(5)?,
             since: TimeMs(row.get(6)?),
@@ -40,10 +43,7 @@ pub(super) fn held(connection: &Connection, link: Option<LinkId>) -> Result<Vec<
 }
 
 pub(super) fn save_held(connection: &Connection, held: &Held) -> Result<(), StoreError> {
-    let kind = match held.kind {
-        HeldKind::Parked => "parked",
-        HeldKind::Quarantined => "quarantined",
-    };
+    let kind = held_name(held.kind);
     // What was held before keeps its date: people ask since when.
     let sql = "INSERT OR REPLACE INTO saddlebag_held (link, table_name, uid, kind, reason, change, known, since, told) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
@@ -88,13 +88,6 @@ pub(super) fn dropped(connection: &Connection) -> Result<Vec<Dropped>, StoreErro
     rows.map_err(read_failed)?.collect::<rusqlite::Result<_>>().map_err(read_failed)
 }
 
-fn kind_name(kind: ConflictKind) -> &'static str {
-    match kind {
-        ConflictKind::Values => "values",
-        ConflictKind::Deletion => "deletion",
-    }
-}
-
 pub(super) fn add_conflict(
     connection: &Connection,
     writers: &mut Writers,
@@ -113,7 +106,7 @@ pub(super) fn add_conflict(
         conflict.table,
         conflict.uid.0,
         conflict.column,
-        kind_name(conflict.kind),
+        conflict_name(conflict.kind),
         conflict.winner.value,
         conflict.winner.version.time.0,
         winner,
@@ -144,7 +137,7 @@ fn conflict_row(row: &Row<'_>) -> rusqlite::Result<ConflictRow> {
         table: row.get(1)?,
         uid: Uid(row.get(2)?),
         column: row.get(3)?,
-        kind: if kind == "values" { ConflictKind::Values } else { ConflictKind::Deletion },
+        kind: conflict_named(&kind),
         winner,
         loser,
         found: TimeMs(row.get(11)?),
@@ -181,32 +174,6 @@ pub(super) fn counts(connection: &Connection, link: LinkId) -> Result<LinkCounts
             Ok(LinkCounts { parked: count(0)?, quarantined: count(1)?, conflicts: count(2)? })
         })
         .map_err(read_failed)
-}
-
-fn outcome_name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Parked => "parked",
-        Outcome::Quarantined => "quarantined",
-        Outcome::DeletionKept => "deletion kept",
-        Outcome::Settled => "settled",
-        // `Outcome` may grow: what an older program stores of it must not read as one of the above.
-        _ => "conflict",
-    }
-}
-
-fn outcome_named(name: &str) -> Outcome {
-    match name {
-        "parked" => Outcome::Parked,
-        "quarantined" => Outcome::Quarantined,
-        "deletion kept" => Outcome::DeletionKept,
-        "settled" => Outcome::Settled,
-        _ => Outcome::Conflict,
-    }
-}
-
-/// The column that a receipt is about is part of its key, where null would be no key.
-fn key_column(receipt: &Receipt) -> &str {
-    receipt.column.as_deref().unwrap_or("")
 }
 
 pub(super) fn add_receipt(connection: &Connection, stored: &StoredReceipt) -> Result<(), StoreError> {

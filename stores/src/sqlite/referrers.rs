@@ -9,51 +9,12 @@ use super::values::{Parameter, uid_at};
 use super::{SqliteStore, engine};
 use crate::error::StoreError;
 use crate::record::{Key, Referrer};
+use crate::referring::ReferringColumn;
 use crate::tracking::TrackedTable;
-
-/// Columns somewhere that refer to a tracked table, by its key or by others.
-#[derive(Debug, Clone)]
-pub(super) struct ReferringColumn {
-    table: String,
-    /// Its number, if its table is tracked.
-    number: Option<u32>,
-    columns: Vec<String>,
-    targets: Vec<String>,
-}
 
 fn referring_columns(store: &mut SqliteStore) -> Result<HashMap<u32, Vec<ReferringColumn>>, StoreError> {
     let schema = super::schema::read(&store.connection).map_err(|error| engine("reading its schema", &error))?;
-    let mut referring: HashMap<u32, Vec<ReferringColumn>> = HashMap::new();
-    for table in &schema.tables {
-        for key in &table.foreign_keys {
-            let Some(target) = store.tracking.by_name(&key.table) else { continue };
-            if key.columns.len() != key.target_columns.len() {
-                continue;
-            }
-            let number = store.tracking.by_name(&table.name).map(|tracked| tracked.number);
-            let (columns, targets) = (key.columns.clone(), key.target_columns.clone());
-            let entry = ReferringColumn { table: table.name.clone(), number, columns, targets };
-            referring.entry(target.number).or_default().push(entry);
-        }
-    }
-    for table in &store.tracking.tables {
-        for column in table.present() {
-            let Some(target) = column.reference.and_then(|number| store.tracking.by_number(number)) else { continue };
-            let [key] = target.key.as_slice() else { continue };
-            let known = referring.entry(target.number).or_default();
-            let is_declared =
-                |entry: &ReferringColumn| entry.table == table.name && entry.columns == [column.name.clone()];
-            if !known.iter().any(is_declared) {
-                let (columns, targets) = (vec![column.name.clone()], vec![key.name.clone()]);
-                known.push(ReferringColumn { table: table.name.clone(), number: Some(table.number), columns, targets });
-            }
-        }
-    }
-    // A table that nobody refers to has an entry too: it was looked at.
-    for table in &store.tracking.tables {
-        referring.entry(table.number).or_default();
-    }
-    Ok(referring)
+    Ok(crate::referring::referring_columns(&schema, &store.tracking))
 }
 
 /// A column whose values are keys of a table.

@@ -1,11 +1,12 @@
 use std::slice::from_ref;
 
+use saddlebag_formats::members::Outcome;
 use saddlebag_formats::{Epoch, NodeId, Version, Writer};
 
 use super::super::writers::Writers;
 use super::super::{conflicts, testing};
 use super::*;
-use crate::ledger::{Conflict, ConflictKind, ConflictSide};
+use crate::ledger::{Conflict, ConflictKind, ConflictSide, HeldKind};
 
 fn one_held(uid: u8, since: i64, reason: &str) -> Held {
     Held {

@@ -93,8 +93,27 @@ impl Rounds {
 /// Rounds at least, however long they take.
 const ROUNDS_MIN: u32 = 3;
 
-/// Rounds between clinic and ministry for as long as the application writes.
-fn rounds_under_load(fleet: &mut Fleet, seed: u64, seconds: u64) -> (Vec<Log>, Rounds) {
+/// What saddlebag does again and again meanwhile.
+type Round = fn(&mut Rounds, &mut Fleet, &Pace);
+
+/// The clinic exports some times; the ministry takes it in, edits, and sends something back.
+fn both_ways(rounds: &mut Rounds, fleet: &mut Fleet, pace: &Pace) {
+    for _ in 0..EXPORTS_A_ROUND {
+        rounds.hand_over(fleet, pace, CLINIC, MINISTRY);
+    }
+    rounds.edit_at_the_ministry(fleet);
+    rounds.hand_over(fleet, pace, MINISTRY, CLINIC);
+}
+
+/// The clinic exports once a second, and the ministry takes it in.
+fn every_second(rounds: &mut Rounds, fleet: &mut Fleet, pace: &Pace) {
+    let begun = Instant::now();
+    rounds.hand_over(fleet, pace, CLINIC, MINISTRY);
+    std::thread::sleep(Duration::from_secs(1).saturating_sub(begun.elapsed()));
+}
+
+/// Such rounds for as long as the application writes.
+fn rounds_under_load(fleet: &mut Fleet, seed: u64, seconds: u64, round: Round) -> (Vec<Log>, Rounds) {
     let (pace, mut rounds) = (Pace::default(), Rounds::default());
     let clients: Vec<_> = WRITERS.iter().map(|_| fleet.nodes[CLINIC].connect()).collect();
     let until = Instant::now() + Duration::from_secs(seconds);
@@ -118,11 +137,7 @@ fn rounds_under_load(fleet: &mut Fleet, seed: u64, seconds: u64) -> (Vec<Log>, R
             && !threads.iter().any(|thread| thread.is_finished())
         {
             rounds.rounds += 1;
-            for _ in 0..EXPORTS_A_ROUND {
-                rounds.hand_over(fleet, &pace, CLINIC, MINISTRY);
-            }
-            rounds.edit_at_the_ministry(fleet);
-            rounds.hand_over(fleet, &pace, MINISTRY, CLINIC);
+            round(&mut rounds, fleet, &pace);
         }
         drop(over);
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -158,11 +173,21 @@ fn nothing_overwritten_unseen(fleet: &mut Fleet, logs: &[Log], rounds: &Rounds) 
 }
 
 fn twenty_writers(engines: Engines) {
+    under_load(engines, both_ways);
+}
+on_engines!(twenty_writers: postgres POSTGRES);
+
+fn twenty_writers_and_an_export_every_second(engines: Engines) {
+    under_load(engines, every_second);
+}
+on_engines!(twenty_writers_and_an_export_every_second: postgres POSTGRES);
+
+fn under_load(engines: Engines, round: Round) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let (seed, seconds) = (number("SADDLEBAG_SEED").unwrap_or(1), number("SADDLEBAG_LOAD_SECONDS").unwrap_or(6));
     tell(&format!("twenty writers for {seconds} s: seed {seed}"));
     let mut fleet = fleet(engines, seed);
-    let (logs, rounds) = rounds_under_load(&mut fleet, seed, seconds);
+    let (logs, rounds) = rounds_under_load(&mut fleet, seed, seconds, round);
     // What was in use to the end is tried again with whatever comes next.
     let before = contents(&fleet.nodes[CLINIC]).len();
     for node in [MINISTRY, CLINIC] {
@@ -213,4 +238,3 @@ fn twenty_writers(engines: Engines) {
     tell(&format!("{} rows arrived, {conflicts} conflicts", same(&mut fleet).len()));
     assert!(commits > 100, "the application did something");
 }
-on_engines!(twenty_writers: postgres POSTGRES);

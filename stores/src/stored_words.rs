@@ -1,0 +1,53 @@
+//! The words by which saddlebag's tables name kinds and outcomes, the same on every engine.
+
+use saddlebag_formats::members::{Outcome, Receipt};
+
+use crate::ledger::{ConflictKind, HeldKind};
+
+pub(crate) fn held_name(kind: HeldKind) -> &'static str {
+    match kind {
+        HeldKind::Parked => "parked",
+        HeldKind::Quarantined => "quarantined",
+    }
+}
+
+pub(crate) fn held_named(name: &str) -> HeldKind {
+    if name == "parked" { HeldKind::Parked } else { HeldKind::Quarantined }
+}
+
+pub(crate) fn conflict_name(kind: ConflictKind) -> &'static str {
+    match kind {
+        ConflictKind::Values => "values",
+        ConflictKind::Deletion => "deletion",
+    }
+}
+
+pub(crate) fn conflict_named(name: &str) -> ConflictKind {
+    if name == "values" { ConflictKind::Values } else { ConflictKind::Deletion }
+}
+
+pub(crate) fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Parked => "parked",
+        Outcome::Quarantined => "quarantined",
+        Outcome::DeletionKept => "deletion kept",
+        Outcome::Settled => "settled",
+        // `Outcome` may grow: what an older program stores of it must not read as one of the above.
+        _ => "conflict",
+    }
+}
+
+pub(crate) fn outcome_named(name: &str) -> Outcome {
+    match name {
+        "parked" => Outcome::Parked,
+        "quarantined" => Outcome::Quarantined,
+        "deletion kept" => Outcome::DeletionKept,
+        "settled" => Outcome::Settled,
+        _ => Outcome::Conflict,
+    }
+}
+
+/// The column that a receipt is about is part of its key, where null would be no key.
+pub(crate) fn key_column(receipt: &Receipt) -> &str {
+    receipt.column.as_deref().unwrap_or("")
+}
