@@ -199,15 +199,16 @@ pub fn unpack(packed: &Path, database: &Path) {
     zstd::stream::copy_decode(File::open(packed).unwrap(), &mut file).unwrap();
 }
 
-/// The database into which the dump was restored, once for all tests: to be copied, not to be changed. Where there is no
-/// dump or no PostgreSQL, the test named `test` is skipped.
+/// The database into which the dump was restored, once for all tests: to be copied, not to be changed. It is the one that
+/// `SADDLEBAG_GNUHEALTH_DUMP` names, if any. Where there is no dump or no PostgreSQL, the test named `test` is skipped.
 ///
 /// # Panics
 /// When the dump cannot be restored.
 #[must_use]
 pub fn restored(test: &str) -> Option<&'static Database> {
     static RESTORED: OnceLock<Database> = OnceLock::new();
-    let dump = needs_data(test, "gnuhealth/gnuhealth1.dump")?;
+    let made = std::env::var_os("SADDLEBAG_GNUHEALTH_DUMP").map(PathBuf::from);
+    let dump = made.or_else(|| needs_data(test, "gnuhealth/gnuhealth1.dump"))?;
     if !needs_postgres(test) {
         return None;
     }
