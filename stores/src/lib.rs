@@ -31,6 +31,7 @@ pub mod sqlite;
 pub mod store;
 mod stored_words;
 pub mod tracking;
+mod tryton;
 
 pub use error::StoreError;
 pub use store::{Access, Store};

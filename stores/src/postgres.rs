@@ -415,15 +415,6 @@ impl Store for PostgresStore {
         feed::cut(self, after, limit)
     }
 
-    fn feed(&mut self, table: &TrackedTable, after: Seq, upto: Seq) -> Result<Vec<Record>, StoreError> {
-        let mut all = Vec::new();
-        feed::each(self, table, after, upto, usize::MAX, &mut |records| {
-            all = records;
-            Ok(ControlFlow::Break(()))
-        })?;
-        Ok(all)
-    }
-
     fn feed_each(
         &mut self,
         table: &TrackedTable,

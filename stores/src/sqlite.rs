@@ -357,10 +357,6 @@ impl Store for SqliteStore {
         feed::cut(&self.connection, &self.tracking, after, limit)
     }
 
-    fn feed(&mut self, table: &TrackedTable, after: Seq, upto: Seq) -> Result<Vec<Record>, StoreError> {
-        feed::feed(self, table, after, upto)
-    }
-
     fn feed_each(
         &mut self,
         table: &TrackedTable,

@@ -321,7 +321,14 @@ pub trait Store {
     ///
     /// # Errors
     /// The engine's.
-    fn feed(&mut self, table: &TrackedTable, after: Seq, upto: Seq) -> Result<Vec<Record>, StoreError>;
+    fn feed(&mut self, table: &TrackedTable, after: Seq, upto: Seq) -> Result<Vec<Record>, StoreError> {
+        let mut all = Vec::new();
+        self.feed_each(table, after, upto, usize::MAX, &mut |records| {
+            all = records;
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(all)
+    }
 
     /// The records of [`Store::feed`], at most `chunk` (and at least 2) at a time, until `each` has seen all or breaks
     /// off. No more than one piece of them is held.

@@ -3,7 +3,9 @@
 //! Tryton's catalogue, `ir_model` and `ir_model_field`, knows more references than its schema declares (trytond,
 //! `trytond/ir/model.py`): who wrote a row, and what a text like `party.party,17` names.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
+
+use postgres::Row;
 
 use super::client::Client;
 use super::fields::{field, unsigned};
@@ -12,30 +14,18 @@ use crate::error::StoreError;
 use crate::schema::{
     Catalogue, CatalogueReference, CatalogueTarget, ColumnEvidence, ColumnQuestion, NamedTable, Schema,
 };
+use crate::tryton::{DIGITS_MAX, SKIPPED_PER_VALUE, has_catalogue, has_names, named_tables, table_of};
 
 const ACTION: &str = "reading its catalogue";
 
-/// Numbers of more digits are no 64-bit integers.
-const DIGITS_MAX: u32 = 18;
-/// A counter may have skipped three numbers of four: deleted rows, transactions that were undone.
-const SKIPPED_PER_VALUE: u32 = 4;
-
 /// Tryton's catalogue, if this is a database of its.
 pub(super) fn read(client: &mut Client, schema: &Schema) -> Result<Option<Catalogue>, StoreError> {
-    let has = |table: &str, columns: &[&str]| {
-        schema.table(table).is_some_and(|table| columns.iter().all(|name| table.column(name).is_some()))
-    };
-    if !has("ir_model", &["id", "model"]) || !has("ir_model_field", &["model", "name", "relation", "ttype"]) {
+    if !has_catalogue(schema) {
         return Ok(None);
     }
     let references = references(client, schema)?;
-    let is_named = has("ir_model_data", &["model", "module", "fs_id", "db_id"]);
-    let named = if is_named { named(client, schema)? } else { Vec::new() };
+    let named = if has_names(schema) { named(client, schema)? } else { Vec::new() };
     Ok(Some(Catalogue { of: "Tryton", references, named }))
-}
-
-fn table_of(model: &str) -> String {
-    model.replace('.', "_")
 }
 
 /// A table and its column.
@@ -98,21 +88,9 @@ fn named_targets(client: &mut Client, places: &BTreeSet<Place>) -> Result<HashMa
 fn named(client: &mut Client, schema: &Schema) -> Result<Vec<NamedTable>, StoreError> {
     let sql = "SELECT model::text, count(*) FROM public.ir_model_data
         WHERE model IS NOT NULL AND db_id IS NOT NULL GROUP BY model ORDER BY model::text COLLATE \"C\"";
-    let mut named = BTreeMap::new();
-    for row in client.query(ACTION, sql, &[])? {
-        let (model, rows): (&str, u64) = (field(ACTION, &row, 0)?, unsigned(ACTION, &row, 1)?);
-        let table = table_of(model);
-        if schema.table(&table).is_none() {
-            continue;
-        }
-        // The same text on every engine: it is part of the table's identity, which all nodes have in common.
-        let query = format!(
-            "SELECT db_id, module || '.' || fs_id FROM ir_model_data WHERE model = '{}'",
-            model.replace('\'', "''")
-        );
-        named.insert(table.clone(), NamedTable { table, rows, query });
-    }
-    Ok(named.into_values().collect())
+    let rows = client.query(ACTION, sql, &[])?;
+    let model = |row: &Row| Ok((field(ACTION, row, 0)?, unsigned(ACTION, row, 1)?));
+    Ok(named_tables(schema, rows.iter().map(model).collect::<Result<Vec<_>, StoreError>>()?))
 }
 
 /// What the values of a column say.

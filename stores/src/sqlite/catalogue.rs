@@ -3,7 +3,7 @@
 //! Tryton's SQLite back end declares no foreign key; its catalogue, `ir_model` and `ir_model_field`, knows them all
 //! (trytond, `trytond/ir/model.py`): a table is named as its model, with `_` for each dot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rusqlite::{Connection, Result, Row};
 
@@ -11,28 +11,16 @@ use super::sql::quote;
 use crate::schema::{
     Catalogue, CatalogueReference, CatalogueTarget, ColumnEvidence, ColumnQuestion, NamedTable, Schema,
 };
-
-/// Numbers of more digits are no 64-bit integers.
-const DIGITS_MAX: u32 = 18;
-/// A counter may have skipped three numbers of four: deleted rows, transactions that were undone.
-const SKIPPED_PER_VALUE: u32 = 4;
+use crate::tryton::{DIGITS_MAX, SKIPPED_PER_VALUE, has_catalogue, has_names, named_tables, table_of};
 
 /// Tryton's catalogue, if this is a database of its.
 pub(super) fn read(connection: &Connection, schema: &Schema) -> Result<Option<Catalogue>> {
-    let has = |table: &str, columns: &[&str]| {
-        schema.table(table).is_some_and(|table| columns.iter().all(|name| table.column(name).is_some()))
-    };
-    if !has("ir_model", &["id", "model"]) || !has("ir_model_field", &["model", "name", "relation", "ttype"]) {
+    if !has_catalogue(schema) {
         return Ok(None);
     }
     let references = references(connection, schema)?;
-    let is_named = has("ir_model_data", &["model", "module", "fs_id", "db_id"]);
-    let named = if is_named { named(connection, schema)? } else { Vec::new() };
+    let named = if has_names(schema) { named(connection, schema)? } else { Vec::new() };
     Ok(Some(Catalogue { of: "Tryton", references, named }))
-}
-
-fn table_of(model: &str) -> String {
-    model.replace('.', "_")
 }
 
 fn references(connection: &Connection, schema: &Schema) -> Result<Vec<CatalogueReference>> {
@@ -75,21 +63,8 @@ fn named(connection: &Connection, schema: &Schema) -> Result<Vec<NamedTable>> {
     let sql = "SELECT model, count(*) FROM ir_model_data
         WHERE model IS NOT NULL AND db_id IS NOT NULL GROUP BY model ORDER BY model";
     let mut statement = connection.prepare(sql)?;
-    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
-    let mut named = BTreeMap::new();
-    for row in rows {
-        let (model, rows) = row?;
-        let table = table_of(&model);
-        if schema.table(&table).is_none() {
-            continue;
-        }
-        let query = format!(
-            "SELECT db_id, module || '.' || fs_id FROM ir_model_data WHERE model = '{}'",
-            model.replace('\'', "''")
-        );
-        named.insert(table.clone(), NamedTable { table, rows: rows.cast_unsigned(), query });
-    }
-    Ok(named.into_values().collect())
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))?;
+    Ok(named_tables(schema, rows.collect::<Result<Vec<_>>>()?))
 }
 
 /// What the values of a column say.

@@ -33,22 +33,7 @@ fn has_place(context: &Context<'_>) -> rusqlite::Result<bool> {
     Ok(state.has_place(Seq(after.cast_unsigned()), Seq(upto.cast_unsigned())))
 }
 
-/// Live records that have a column in a stretch of the feed.
-pub(super) fn feed(
-    store: &mut SqliteStore,
-    table: &TrackedTable,
-    after: Seq,
-    upto: Seq,
-) -> Result<Vec<Record>, StoreError> {
-    let mut all = Vec::new();
-    each(store, table, after, upto, usize::MAX, &mut |records| {
-        all = records;
-        Ok(ControlFlow::Break(()))
-    })?;
-    Ok(all)
-}
-
-/// The same, in pieces.
+/// Live records that have a column in a stretch of the feed, in pieces.
 pub(super) fn each(
     store: &mut SqliteStore,
     table: &TrackedTable,
