@@ -1,4 +1,5 @@
-//! A central and its satellites in one process, on real databases, with clocks and randomness of the test's own.
+//! A central and its satellites, districts in between, in one process, on real databases, with clocks and randomness of
+//! the test's own.
 //!
 //! Bundles are handed over as bytes: the test decides which arrive, when, how often and in which order.
 
@@ -97,11 +98,13 @@ impl std::fmt::Debug for FleetNode {
     }
 }
 
-/// A deployment: the first node is the central of all others.
+/// A deployment: the first node is the central of all others, or at the root of a tree of them.
 #[derive(Debug)]
 pub struct Fleet {
     /// All nodes.
     pub nodes: Vec<FleetNode>,
+    /// The central of each node, by index; none for the first.
+    pub centrals: Vec<Option<usize>>,
     _folder: tempfile::TempDir,
 }
 
@@ -140,6 +143,14 @@ impl Fleet {
         Self::lent(folder, plan, lend, schema)
     }
 
+    /// Like [`Fleet::new`], with districts: `centrals` says for each node whose satellite it is, by index; a central
+    /// stands before its satellites. The first node has none, whatever is said of it.
+    #[must_use]
+    pub fn tree(plan: &FleetPlan<'_>, centrals: &[usize], schema: impl Fn(usize, &mut App)) -> Self {
+        let lend = |index| (engine_of(plan.engines, index) == Engine::Postgres).then(Lease::new);
+        Self::grown(temporary_folder(), plan, centrals, lend, schema)
+    }
+
     /// Like [`Fleet::new`], with a database of the caller's choice for each node; a file for those without.
     #[must_use]
     pub fn lent(
@@ -148,6 +159,18 @@ impl Fleet {
         lend: impl Fn(usize) -> Option<Lease>,
         schema: impl Fn(usize, &mut App),
     ) -> Self {
+        Self::grown(folder, plan, &vec![0; plan.names.len()], lend, schema)
+    }
+
+    fn grown(
+        folder: tempfile::TempDir,
+        plan: &FleetPlan<'_>,
+        centrals: &[usize],
+        lend: impl Fn(usize) -> Option<Lease>,
+        schema: impl Fn(usize, &mut App),
+    ) -> Self {
+        assert_eq!(plan.names.len(), centrals.len(), "each node has a place in the tree");
+        let centrals = (0..).zip(centrals).map(|(node, central)| (node > 0).then_some(*central)).collect();
         let mut entropy = TestEntropy(plan.seed);
         let deployment = DeploymentKey::generate(&mut entropy);
         let mut nodes: Vec<FleetNode> = Vec::new();
@@ -157,53 +180,67 @@ impl Fleet {
             });
             nodes.push(node);
         }
-        let mut fleet = Self { nodes, _folder: folder };
+        let mut fleet = Self { nodes, centrals, _folder: folder };
         fleet.link_all(&deployment);
         fleet
     }
 
+    /// Admits every node to its central, in the order of the nodes.
     fn link_all(&mut self, deployment: &DeploymentKey) {
-        let listed = |node: &FleetNode, role, central| ListedNode {
-            name: node.me.name.clone(),
-            id: node.me.id,
-            role,
-            signing: node.keys.signing.public(),
-            sealing: node.keys.sealing.recipient(),
-            central,
-            revoked: None,
-        };
-        let central = listed(&self.nodes[0], Role::Central, None);
-        let mut list = NodeList::first(deployment.id(), central.clone()).unwrap();
-        for node in &self.nodes[1..] {
-            list = list.with_node(listed(node, Role::Satellite, Some(central.id))).unwrap();
-        }
-        let nodes = deployment.sign(list).unwrap();
+        let nodes = deployment.sign(self.list(deployment)).unwrap();
         let card_deployment = CardDeployment { key: deployment.public(), nodes: nodes.clone() };
-        let central_card =
-            Card::central(&central, card_deployment, TimeMs(0)).sign(&self.nodes[0].keys.signing).unwrap();
-        let cards: Vec<(NodeId, String, Vec<u8>)> = self.nodes[1..]
-            .iter()
-            .map(|node| {
-                let card = Card::satellite(node.me.name.clone(), node.me.id, &node.keys, TimeMs(0));
-                (node.me.id, node.me.name.to_string(), card.sign(&node.keys.signing).unwrap())
-            })
-            .collect();
-        let (central_id, central_name) = (self.nodes[0].me.id, self.nodes[0].me.name.to_string());
-        for (index, node) in self.nodes.iter_mut().enumerate() {
+        let central_card = |node: &FleetNode| {
+            let listed = nodes.list().node(node.me.id).unwrap();
+            Card::central(listed, card_deployment.clone(), TimeMs(0)).sign(&node.keys.signing).unwrap()
+        };
+        let satellite_card = |node: &FleetNode| {
+            let card = Card::satellite(node.me.name.clone(), node.me.id, &node.keys, TimeMs(0));
+            card.sign(&node.keys.signing).unwrap()
+        };
+        let number = nodes.list().number();
+        let mut links: Vec<Vec<Link>> = self.nodes.iter().map(|_| Vec::new()).collect();
+        for (satellite, central) in self.links() {
+            let (below, above) = (&self.nodes[satellite], &self.nodes[central]);
+            let (below_name, above_name) = (below.me.name.to_string(), above.me.name.to_string());
+            let up = Link::new(above.me.id, &above_name, PeerRole::Central, &central_card(above), number);
+            let down = Link::new(below.me.id, &below_name, PeerRole::Satellite, &satellite_card(below), number);
+            links[satellite].push(up);
+            links[central].push(down);
+        }
+        for (node, links) in self.nodes.iter_mut().zip(links) {
             node.store.begin(Access::Write).unwrap();
             node.store.set_setting(DEPLOYMENT_KEY, deployment.public().as_bytes()).unwrap();
             node.store.set_setting(NODES, nodes.as_bytes()).unwrap();
-            let number = nodes.list().number();
-            if index == 0 {
-                for (peer, name, card) in &cards {
-                    node.store.add_link(&Link::new(*peer, name, PeerRole::Satellite, card, number)).unwrap();
-                }
-            } else {
-                let new = Link::new(central_id, &central_name, PeerRole::Central, &central_card, number);
-                node.store.add_link(&new).unwrap();
+            for link in links {
+                node.store.add_link(&link).unwrap();
             }
             node.store.commit().unwrap();
         }
+    }
+
+    /// The list of nodes: each with its central, which is one by that.
+    fn list(&self, deployment: &DeploymentKey) -> NodeList {
+        let listed = |index: usize, role| {
+            let node = &self.nodes[index];
+            ListedNode {
+                name: node.me.name.clone(),
+                id: node.me.id,
+                role,
+                signing: node.keys.signing.public(),
+                sealing: node.keys.sealing.recipient(),
+                central: self.centrals[index].map(|central| self.nodes[central].me.id),
+                revoked: None,
+            }
+        };
+        let list = NodeList::first(deployment.id(), listed(0, Role::Central)).unwrap();
+        let others = (1..self.nodes.len()).map(|index| listed(index, Role::Satellite));
+        others.fold(list, |list, node| list.with_node(node).unwrap())
+    }
+
+    /// Every link, as satellite and central: those higher up come first.
+    #[must_use]
+    pub fn links(&self) -> Vec<(usize, usize)> {
+        (0..).zip(&self.centrals).filter_map(|(node, central)| Some((node, (*central)?))).collect()
     }
 
     /// Takes the bundles of `from` for `to` over to `to`.
@@ -220,13 +257,14 @@ impl Fleet {
         exported.bundles.iter().map(|bundle| std::fs::read(&bundle.path).unwrap()).collect()
     }
 
-    /// Rounds of everybody with everybody until nobody has anything new to say. Panics if that never happens.
+    /// Rounds over all links until nobody has anything new to say. Panics if that never happens.
     pub fn settle(&mut self) {
+        let links = self.links();
         for _ in 0..20 {
             let mut quiet = true;
-            for satellite in 1..self.nodes.len() {
-                quiet &= !self.hand_over(satellite, 0);
-                quiet &= !self.hand_over(0, satellite);
+            for &(satellite, central) in &links {
+                quiet &= !self.hand_over(satellite, central);
+                quiet &= !self.hand_over(central, satellite);
             }
             if quiet {
                 return;

@@ -6,6 +6,7 @@ mod at_work;
 mod beside;
 mod capture;
 mod constraints;
+mod districts;
 mod every_type;
 mod found;
 mod gnuhealth;
