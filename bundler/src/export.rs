@@ -16,7 +16,7 @@ use saddlebag_formats::file_name::file_name;
 use saddlebag_formats::header::{Acknowledgement, BundleHeader};
 use saddlebag_formats::limits::RECORD_BYTES_MAX;
 use saddlebag_formats::members::{Outcome, Receipt};
-use saddlebag_formats::{BundleNumber, LinkId, Seq};
+use saddlebag_formats::{BundleNumber, LinkId, SentBundle, Seq};
 use saddlebag_keys::card::{Card, CardDeployment, CardError};
 use saddlebag_keys::files;
 use saddlebag_keys::node_keys::NodeKeys;
@@ -425,7 +425,8 @@ impl Exporter<'_> {
     ) -> Result<OutboxBundle, ExportError> {
         let Bundle { header, head, payload } = bundle;
         let Snapshot { mut link, peer, .. } = snapshot;
-        link.sent = Some(Position { epoch: header.epoch, number: header.number, id: header.id, upto: header.upto });
+        let (number, id, upto) = (header.number, header.id, header.upto);
+        link.note_sent(header.epoch, SentBundle { number, id, upto, digest: None });
         link.owes_acknowledgement = false;
         // Receipts come with the last part, which is none of those before: an acknowledgement of one of these must
         // not let go of them.

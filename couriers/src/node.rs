@@ -368,6 +368,7 @@ mod tests {
             card: Vec::new(),
             sent: Some(Position { epoch, number: BundleNumber(number), id: BundleId([0; 16]), upto: Seq(1) }),
             acknowledged: None,
+            unacknowledged: Vec::new(),
             applied: None,
             owes_acknowledgement: false,
             nodes_known: 0,

@@ -37,6 +37,8 @@ pub const BINDING_BYTES_MAX: usize = 4 << 20;
 pub const HEALTH_BYTES_MAX: usize = 1 << 20;
 /// Receipts in one bundle: one for every record of a bundle, and as many repeated ones.
 pub const RECEIPTS_MAX: usize = 2 * RECORDS_PER_BUNDLE_MAX;
+/// Bundles made for one neighbour that a node remembers until they are acknowledged; of older ones it knows nothing.
+pub const SENT_BUNDLES_MAX: usize = 1_000;
 /// Tables in one `changes` member.
 pub const TABLES_PER_MEMBER_MAX: usize = 1_000;
 /// Columns of one table. SQLite has at most 2,000 unless built otherwise, PostgreSQL 1,600, MariaDB 4,096.

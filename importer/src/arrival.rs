@@ -1,7 +1,8 @@
 //! Where a bundle stands in its stream: new, seen before, or too early.
 
 use saddlebag_formats::header::BundleHeader;
-use saddlebag_formats::{BundleNumber, Seq};
+use saddlebag_formats::limits::SENT_BUNDLES_MAX;
+use saddlebag_formats::{BundleNumber, SentBundle, Seq};
 use saddlebag_stores::ledger::{Link, Position};
 
 use crate::error::ImportError;
@@ -43,21 +44,36 @@ pub(crate) fn judge(header: &BundleHeader, link: &Link) -> Result<Arrival, Impor
 }
 
 /// Takes the acknowledgement in a new bundle, which never goes back; gives the number up to which this node's
-/// bundles have arrived.
+/// bundles have arrived, if it says that. What lies before the acknowledged bundle need not be remembered any more.
 pub(crate) fn acknowledge(header: &BundleHeader, link: &mut Link) -> Result<Option<BundleNumber>, ImportError> {
     let Some(ack) = header.ack else { return Ok(None) };
     let never_made = || ImportError::NeverMade { from: link.name.clone(), number: ack.number };
     let sent = link.sent.ok_or_else(never_made)?;
-    let is_last = ack.number == sent.number;
-    let is_beyond = ack.number > sent.number || ack.upto > sent.upto;
-    if ack.epoch != sent.epoch || is_beyond || (is_last && (ack.id, ack.upto) != (sent.id, sent.upto)) {
+    if ack.epoch != sent.epoch {
         return Err(never_made());
     }
-    let known = link.acknowledged.filter(|known| known.epoch == ack.epoch);
-    if known.is_none_or(|known| ack.number > known.number) {
-        link.acknowledged = Some(Position { epoch: ack.epoch, number: ack.number, id: ack.id, upto: ack.upto });
+    // An older one says nothing new, and nothing is remembered by which it could be checked.
+    if link.unacknowledged.first().is_some_and(|oldest| ack.number < oldest.number) {
+        return Ok(None);
     }
+    let at = link.unacknowledged.binary_search_by_key(&ack.number, |made| made.number).map_err(|_| never_made())?;
+    if ack.id != link.unacknowledged[at].id || !is_possible(ack.upto, &link.unacknowledged[..=at]) {
+        return Err(never_made());
+    }
+    link.acknowledged = Some(Position { epoch: ack.epoch, number: ack.number, id: ack.id, upto: ack.upto });
+    link.unacknowledged.drain(..at);
+    // What it is acknowledged with is what the same acknowledgement says again.
+    link.unacknowledged[0].upto = ack.upto;
     Ok(Some(ack.number))
+}
+
+/// Whether the other end may have applied up to `upto` with the last of these bundles: that far it reaches, or one
+/// before it reached farther. A feed that was split before its parts were acknowledged is split again from its start.
+fn is_possible(upto: Seq, made: &[SentBundle]) -> bool {
+    let Some((last, before)) = made.split_last() else { return false };
+    // Which bundles went before the oldest that is remembered, nobody knows any more.
+    let is_forgotten = made.len() >= SENT_BUNDLES_MAX;
+    upto == last.upto || (upto > last.upto && (is_forgotten || before.iter().any(|made| made.upto == upto)))
 }
 
 #[cfg(test)]
@@ -117,19 +133,75 @@ mod tests {
         assert!(matches!(judge(&other, &link), Err(ImportError::OtherEpoch { .. })));
     }
 
+    /// Bundles with the numbers from 3 to 5, as made.
+    fn made() -> Link {
+        let mut link = link(None, None);
+        for number in 3..=5 {
+            let made = SentBundle {
+                number: BundleNumber(number),
+                id: BundleId([number as u8; 16]),
+                upto: Seq(number * 10),
+                digest: None,
+            };
+            link.note_sent(EPOCH, made);
+        }
+        link
+    }
+
+    fn ack(number: u64, id: u8, upto: u64) -> BundleHeader {
+        let ack =
+            Acknowledgement { epoch: EPOCH, number: BundleNumber(number), id: BundleId([id; 16]), upto: Seq(upto) };
+        BundleHeader { ack: Some(ack), ..header(1, 1, 0, 0) }
+    }
+
+    fn remembered(link: &Link) -> Vec<u64> {
+        link.unacknowledged.iter().map(|made| made.number.0).collect()
+    }
+
     #[test]
-    fn an_acknowledgement_names_what_was_made_and_never_goes_back() {
-        let mut link = link(None, position(5, 5, 50));
-        let ack = |number: u64, id: u8, upto: u64| {
-            let ack =
-                Acknowledgement { epoch: EPOCH, number: BundleNumber(number), id: BundleId([id; 16]), upto: Seq(upto) };
-            BundleHeader { ack: Some(ack), ..header(1, 1, 0, 0) }
-        };
-        for forged in [ack(6, 6, 60), ack(5, 6, 50), ack(5, 5, 51)] {
+    fn an_acknowledgement_names_what_was_made() {
+        let mut link = made();
+        for forged in
+            [ack(6, 6, 60), ack(5, 6, 50), ack(5, 5, 51), ack(4, 5, 40), ack(4, 4, 41), ack(3, 4, 30), ack(4, 4, 50)]
+        {
             assert!(matches!(acknowledge(&forged, &mut link), Err(ImportError::NeverMade { .. })));
         }
-        acknowledge(&ack(4, 4, 40), &mut link).unwrap();
-        acknowledge(&ack(2, 2, 20), &mut link).unwrap();
-        assert_eq!(link.acknowledged, position(4, 4, 40));
+        let mut of_another_epoch = ack(5, 5, 50);
+        of_another_epoch.ack.as_mut().unwrap().epoch = Epoch(2);
+        assert!(matches!(acknowledge(&of_another_epoch, &mut link), Err(ImportError::NeverMade { .. })));
+        assert_eq!((link.clone(), remembered(&link)), (made(), vec![3, 4, 5]));
+        assert_eq!(acknowledge(&ack(5, 5, 50), &mut link).unwrap(), Some(BundleNumber(5)));
+        assert_eq!((link.acknowledged, remembered(&link)), (position(5, 5, 50), vec![5]));
+    }
+
+    #[test]
+    fn an_acknowledgement_never_goes_back() {
+        let mut link = made();
+        assert_eq!(acknowledge(&ack(4, 4, 40), &mut link).unwrap(), Some(BundleNumber(4)));
+        assert_eq!(acknowledge(&ack(3, 3, 30), &mut link).unwrap(), None);
+        assert_eq!(acknowledge(&ack(2, 9, 99), &mut link).unwrap(), None);
+        assert_eq!(acknowledge(&ack(4, 4, 40), &mut link).unwrap(), Some(BundleNumber(4)));
+        assert_eq!((link.acknowledged, remembered(&link)), (position(4, 4, 40), vec![4, 5]));
+    }
+
+    #[test]
+    fn a_bundle_may_be_acknowledged_with_what_one_before_it_brought() {
+        let mut link = made();
+        let made_again = SentBundle { number: BundleNumber(6), id: BundleId([6; 16]), upto: Seq(35), digest: None };
+        link.note_sent(EPOCH, made_again);
+        for upto in [34, 36, 45, 60] {
+            assert!(matches!(acknowledge(&ack(6, 6, upto), &mut link), Err(ImportError::NeverMade { .. })));
+        }
+        for _ in 0..2 {
+            assert_eq!(acknowledge(&ack(6, 6, 50), &mut link).unwrap(), Some(BundleNumber(6)));
+            assert_eq!((link.acknowledged, remembered(&link)), (position(6, 6, 50), vec![6]));
+        }
+    }
+
+    #[test]
+    fn a_number_that_no_bundle_was_made_with_was_never_made() {
+        let mut link = made();
+        link.unacknowledged.remove(1);
+        assert!(matches!(acknowledge(&ack(4, 4, 40), &mut link), Err(ImportError::NeverMade { .. })));
     }
 }

@@ -1,8 +1,9 @@
 //! What saddlebag itself remembers in the application's database: links, held changes, conflicts, receipts.
 
+use saddlebag_formats::limits::SENT_BUNDLES_MAX;
 use saddlebag_formats::members::Receipt;
 use saddlebag_formats::row_state_bytes::encode_value;
-use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, Seq, TimeMs, Uid, Value, Version};
+use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, SentBundle, Seq, TimeMs, Uid, Value, Version};
 
 /// The setting that holds the deployment's public key, 32 bytes.
 pub const DEPLOYMENT_KEY: &str = "deployment_key";
@@ -48,6 +49,9 @@ pub struct Link {
     pub sent: Option<Position>,
     /// Of what this node made, the last that the other end applied.
     pub acknowledged: Option<Position>,
+    /// The bundles made for it in the epoch of `sent`, by number: the last acknowledged one, where it is of that epoch,
+    /// and those made since. The latest [`SENT_BUNDLES_MAX`](saddlebag_formats::limits::SENT_BUNDLES_MAX) of them.
+    pub unacknowledged: Vec<SentBundle>,
     /// Of what the other end made, the last that was applied here.
     pub applied: Option<Position>,
     /// Whether something was applied that the other end has not been told of in a bundle.
@@ -72,12 +76,25 @@ impl Link {
             card: card.to_vec(),
             sent: None,
             acknowledged: None,
+            unacknowledged: Vec::new(),
             applied: None,
             owes_acknowledgement: false,
             nodes_known,
             last_contact: None,
             health: None,
         }
+    }
+
+    /// Notes that a bundle was made in `epoch`, the last so far.
+    pub fn note_sent(&mut self, epoch: Epoch, bundle: SentBundle) {
+        let SentBundle { number, id, upto, .. } = bundle;
+        if self.sent.is_none_or(|sent| sent.epoch != epoch) {
+            self.unacknowledged.clear();
+        }
+        self.sent = Some(Position { epoch, number, id, upto });
+        self.unacknowledged.push(bundle);
+        let old = self.unacknowledged.len().saturating_sub(SENT_BUNDLES_MAX);
+        self.unacknowledged.drain(..old);
     }
 
     /// How far the other end has applied this node's feed in `epoch`.
@@ -237,4 +254,27 @@ pub struct LinkCounts {
     pub quarantined: u64,
     /// Conflicts found.
     pub conflicts: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(number: usize) -> SentBundle {
+        let number = number as u64;
+        SentBundle { number: BundleNumber(number), id: BundleId([1; 16]), upto: Seq(number), digest: None }
+    }
+
+    #[test]
+    fn the_latest_bundles_of_one_epoch_are_remembered() {
+        let mut link = Link::new(NodeId([1; 16]), "clinic-07", PeerRole::Satellite, &[], 0);
+        for number in 1..=SENT_BUNDLES_MAX + 1 {
+            link.note_sent(Epoch(1), made(number));
+        }
+        assert_eq!(link.unacknowledged.len(), SENT_BUNDLES_MAX);
+        assert_eq!(link.unacknowledged[0], made(2));
+        assert_eq!(link.sent.unwrap().number.0 as usize, SENT_BUNDLES_MAX + 1);
+        link.note_sent(Epoch(2), made(1));
+        assert_eq!(link.unacknowledged, [made(1)]);
+    }
 }

@@ -1,11 +1,13 @@
 //! Settings and links.
 
 use postgres::Row;
+use saddlebag_formats::sent_bundles::{decode_sent_bundles, encode_sent_bundles};
 use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, Seq, TimeMs};
 use uuid::Uuid;
 
 use super::client::Client;
 use super::fields::{field, link_id, unsigned};
+use crate::engine::damaged;
 use crate::error::StoreError;
 use crate::ledger::{Link, PeerRole, Position};
 
@@ -21,7 +23,7 @@ pub(super) fn set_setting(client: &mut Client, name: &str, value: &[u8]) -> Resu
     client.execute("writing a setting", sql, &[&name, &value]).map(drop)
 }
 
-const COLUMNS: [&str; 21] = [
+const COLUMNS: [&str; 22] = [
     "id",
     "peer",
     "name",
@@ -43,6 +45,7 @@ const COLUMNS: [&str; 21] = [
     "nodes_known",
     "last_contact",
     "health",
+    "unacknowledged",
 ];
 
 pub(super) fn links(client: &mut Client) -> Result<Vec<Link>, StoreError> {
@@ -61,6 +64,8 @@ fn link(action: &str, row: &Row) -> Result<Link, StoreError> {
         card: field(action, row, 4)?,
         sent: position(action, row, 5)?,
         acknowledged: position(action, row, 9)?,
+        unacknowledged: decode_sent_bundles(field(action, row, 21)?)
+            .map_err(|error| damaged("the bundles made for a neighbour", error))?,
         applied: position(action, row, 13)?,
         owes_acknowledgement: field(action, row, 17)?,
         nodes_known: unsigned(action, row, 18)?,
@@ -131,6 +136,7 @@ pub(super) fn save_link(client: &mut Client, link: &Link) -> Result<(), StoreErr
                 &link.nodes_known.cast_signed(),
                 &link.last_contact.map(|time| time.0),
                 &link.health,
+                &encode_sent_bundles(&link.unacknowledged),
             ],
         )
         .map(drop)
@@ -138,6 +144,8 @@ pub(super) fn save_link(client: &mut Client, link: &Link) -> Result<(), StoreErr
 
 #[cfg(test)]
 mod tests {
+    use saddlebag_formats::SentBundle;
+
     use super::super::testing;
     use super::*;
 
@@ -170,6 +178,11 @@ mod tests {
         central.owes_acknowledgement = true;
         central.last_contact = Some(TimeMs(-1));
         central.health = Some(b"well".to_vec());
+        let made = |number: u64, digest| {
+            let (number, upto) = (BundleNumber(number), Seq(number * 9));
+            SentBundle { number, id: BundleId([7; 16]), upto, digest }
+        };
+        central.unacknowledged = vec![made(4, Some(u64::MAX)), made(5, None)];
         save_link(&mut client, &central).unwrap();
         assert_eq!(links(&mut client).unwrap(), [central, satellite]);
     }

@@ -1,9 +1,11 @@
 //! Settings and links.
 
 use rusqlite::{Connection, Row, params};
+use saddlebag_formats::sent_bundles::{decode_sent_bundles, encode_sent_bundles};
 use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, Seq, TimeMs};
 
 use super::engine;
+use crate::engine::damaged;
 use crate::error::StoreError;
 use crate::ledger::{Link, PeerRole, Position};
 
@@ -25,14 +27,21 @@ const COLUMNS: &str = "id, peer, name, role, card, \
     sent_epoch, sent_number, sent_id, sent_upto, \
     acknowledged_epoch, acknowledged_number, acknowledged_id, acknowledged_upto, \
     applied_epoch, applied_number, applied_id, applied_upto, \
-    owes_acknowledgement, nodes_known, last_contact, health";
+    owes_acknowledgement, nodes_known, last_contact, health, unacknowledged";
 
 pub(super) fn links(connection: &Connection) -> Result<Vec<Link>, StoreError> {
     let failed = |error| engine("reading the links", &error);
     let sql = format!("SELECT {COLUMNS} FROM saddlebag_link ORDER BY id");
     let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
-    let rows = statement.query_map([], link).map_err(failed)?;
-    rows.collect::<rusqlite::Result<_>>().map_err(failed)
+    let mut rows = statement.query([]).map_err(failed)?;
+    let mut links = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        let (mut link, sent): (Link, Vec<u8>) = (link(row).map_err(failed)?, row.get(21).map_err(failed)?);
+        link.unacknowledged =
+            decode_sent_bundles(&sent).map_err(|error| damaged("the bundles made for a neighbour", error))?;
+        links.push(link);
+    }
+    Ok(links)
 }
 
 fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
@@ -45,6 +54,7 @@ fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
         card: row.get(4)?,
         sent: position(row, 5)?,
         acknowledged: position(row, 9)?,
+        unacknowledged: Vec::new(),
         applied: position(row, 13)?,
         owes_acknowledgement: row.get(17)?,
         nodes_known: row.get::<_, i64>(18)?.cast_unsigned(),
@@ -76,7 +86,7 @@ pub(super) fn save_link(connection: &Connection, link: &Link) -> Result<(), Stor
         PeerRole::Central => "central",
         PeerRole::Satellite => "satellite",
     };
-    let marks = super::sql::marks(21);
+    let marks = super::sql::marks(22);
     let sql = format!("INSERT OR REPLACE INTO saddlebag_link ({COLUMNS}) VALUES ({marks})");
     let epoch = |position: Option<Position>| position.map(|position| position.epoch.0.cast_signed());
     let number = |position: Option<Position>| position.map(|position| position.number.0.cast_signed());
@@ -108,6 +118,7 @@ pub(super) fn save_link(connection: &Connection, link: &Link) -> Result<(), Stor
                 link.nodes_known.cast_signed(),
                 link.last_contact.map(|time| time.0),
                 link.health,
+                encode_sent_bundles(&link.unacknowledged),
             ],
         )
         .map_err(|error| engine("writing a link", &error))?;
