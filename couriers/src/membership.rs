@@ -75,8 +75,15 @@ fn own_tables(node: &mut Node) -> Result<Vec<CardTable>, NodeError> {
         identity: table.identity.to_string(),
         direction: table.direction.to_string(),
         references: references(table, &tracking),
+        together: table.together.iter().map(|group| names(table, group)).collect(),
     };
     Ok(tracking.tables.iter().map(table).collect())
+}
+
+/// The names of columns that are given by their ids.
+fn names(table: &TrackedTable, ids: &[u16]) -> Vec<String> {
+    let indexes = ids.iter().filter_map(|id| table.index_of_id(*id));
+    indexes.map(|index| table.columns[index].name.clone()).collect()
 }
 
 /// Reads a card, for a person to look at before [`join`] or [`admit`].

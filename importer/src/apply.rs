@@ -6,9 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use saddlebag_formats::members::Outcome;
 use saddlebag_formats::{LinkId, NodeId, TimeMs, Uid};
-use saddlebag_stores::ledger::{Conflict, ConflictKind, HeldKind};
+use saddlebag_stores::ledger::{Conflict, HeldKind};
 use saddlebag_stores::record::Known;
 use saddlebag_stores::tracking::Tracking;
 use saddlebag_stores::{Store, StoreError};
@@ -21,9 +20,10 @@ use crate::holding::{self, Notes};
 use crate::incoming::{Incoming, IncomingAction, IncomingColumn};
 use crate::merge::{Setting, Side};
 use crate::merged::Merged;
-use crate::plan::{Deletion, Planned, Planner, Write, asserted};
-use crate::references::{self, Target};
+use crate::plan::{Deletion, Planned, Planner, Reburial, Write, asserted};
+use crate::references::{self, Buried, Target};
 use crate::tally::Tally;
+use crate::told;
 use crate::writes::{Batch, Status};
 
 /// The changes of one link, laid over what is held of it.
@@ -121,6 +121,7 @@ struct Attempt {
     deletions: Vec<(u32, Deletion)>,
     deleted: Deleted,
     kept: Vec<(u32, Deletion)>,
+    reburied: Vec<Reburial>,
 }
 
 impl<'a> Application<'a> {
@@ -160,6 +161,7 @@ impl<'a> Application<'a> {
         let planner = self.planner();
         let mut attempt = Attempt::default();
         let mut writes = Vec::new();
+        let mut buried = Buried { gone: Some(&left_out.gone), edited: Vec::new() };
         for (index, incoming) in changes.all.iter().enumerate() {
             if let Some((kind, reason)) = left_out.changes.get(&index) {
                 attempt.held.push((index, *kind, reason.clone()));
@@ -173,10 +175,12 @@ impl<'a> Application<'a> {
                 Planned::Write(write) => writes.push(*write),
                 Planned::Delete(deletion) => attempt.deletions.push((number, *deletion)),
                 Planned::Keep(deletion) => attempt.kept.push((number, *deletion)),
+                Planned::Rebury(reburial) => buried.edited.push(*reburial),
                 Planned::Hold(kind, reason) => attempt.held.push((index, kind, reason)),
             }
         }
-        let keys = references::resolve(self.store, &planner, &mut writes, &left_out.gone)?;
+        let keys = references::resolve(self.store, &planner, &mut writes, &mut buried)?;
+        attempt.reburied = buried.edited;
         let refused = aside::set_aside(self.store, &planner, &mut writes, &keys)?;
         let mut batch = Batch::new(self.tracking, writes, keys);
         refused.into_iter().for_each(|(index, reason)| batch.refuse(index, reason));
@@ -257,7 +261,9 @@ impl<'a> Application<'a> {
             let (number, deletion) = &attempt.deletions[index];
             tally.deleted(self.name_of(*number));
             settle(&changes.all[deletion.cause], &mut notes, &mut tally);
+            conflicts.extend(deletion.lost.iter().cloned());
         }
+        conflicts.extend(self.rebury(changes, attempt.reburied, &mut notes, &mut tally)?);
         let mut staying: Vec<(u32, &Deletion, &str)> = Vec::new();
         for (index, reason) in &attempt.deleted.refused {
             let (number, deletion) = &attempt.deletions[*index];
@@ -306,17 +312,28 @@ impl<'a> Application<'a> {
         let is_new = self.store.add_conflicts(conflicts)?;
         for conflict in conflicts.iter().zip(is_new).filter(|(_, is_new)| *is_new).map(|(conflict, _)| conflict) {
             tally.conflicts += 1;
-            let (outcome, reason) = match conflict.kind {
-                ConflictKind::Values => {
-                    (Outcome::Conflict, "another place wrote this column without having seen this value")
-                }
-                ConflictKind::Deletion => {
-                    (Outcome::DeletionKept, "one place deleted this record while another edited it or referred to it")
-                }
-            };
-            notes.tell(conflict.table.clone(), conflict.uid, conflict.column.clone(), outcome, reason);
+            let (outcome, reason) = told::of(conflict, self.names);
+            notes.tell(conflict.table.clone(), conflict.uid, conflict.column.clone(), outcome, &reason);
         }
         Ok(())
+    }
+
+    /// Deleted records that somebody edited who had not seen the deletion: it goes there again.
+    fn rebury(
+        &mut self,
+        changes: &Changes,
+        reburied: Vec<Reburial>,
+        notes: &mut Notes,
+        tally: &mut Tally,
+    ) -> Result<Vec<Conflict>, StoreError> {
+        let (mut tombstones, mut lost) = (Vec::with_capacity(reburied.len()), Vec::new());
+        for reburial in reburied {
+            settle(&changes.all[reburial.cause], notes, tally);
+            tombstones.push(reburial.tombstone);
+            lost.extend(reburial.lost);
+        }
+        self.store.save_tombstones(&tombstones)?;
+        Ok(lost)
     }
 
     /// Records that may not go: a central keeps them and sends them back whole. A satellite never decides: it keeps the

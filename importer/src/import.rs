@@ -279,7 +279,8 @@ impl Importer<'_> {
             PeerRole::Central => Side::Satellite,
             PeerRole::Satellite => Side::Central,
         };
-        Ok(Setting { side, link: link.id, uplink: context.uplink, acknowledged: context.acknowledged })
+        let AbsorbContext { uplink, acknowledged, .. } = context;
+        Ok(Setting { side, link: link.id, uplink, acknowledged, me: self.me.id })
     }
 
     /// Makes room beside the records for columns that changes bring and this schema lacks.

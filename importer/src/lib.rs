@@ -20,6 +20,7 @@ mod plan;
 mod reading;
 mod references;
 mod tally;
+mod told;
 mod turns;
 mod writes;
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use saddlebag_formats::{
     Action, ColumnState, LinkId, RecordChange, RowState, Seq, TableChanges, TimeMs, Uid, Value, Version,
 };
-use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictSide};
+use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictRule, ConflictSide};
 use saddlebag_stores::raise::is_unacknowledged;
 use saddlebag_stores::record::{Known, Record, Tombstone};
 use saddlebag_stores::tracking::{TrackedTable, Tracking};
@@ -172,8 +172,9 @@ impl Merge<'_> {
                     uid: self.into,
                     column: Some(column.name.clone()),
                     kind: ConflictKind::Values,
-                    winner: ConflictSide::of(Some(&into.values[index]), stays.version),
-                    loser: ConflictSide::of(Some(&from.values[index]), gone.version),
+                    rule: ConflictRule::SameAs,
+                    winner: ConflictSide::of(Some(&into.values[index]), stays.version).at(stays.effective),
+                    loser: ConflictSide::of(Some(&from.values[index]), gone.version).at(gone.effective),
                     found: now,
                 });
             }

@@ -255,7 +255,7 @@ impl Absorb<'_> {
             Some(hash) if hash != stored.hash => {
                 let all = ids(table);
                 let changed = gone.changed.as_deref().filter(|changed| !changed.is_empty()).unwrap_or(&all);
-                raise::edited(&stored.state, changed, &all, gone.at, self.context, seq)
+                raise::edited(&stored.state, &table.with_companions(changed), &all, gone.at, self.context, seq)
             }
             _ => stored.state,
         };
@@ -419,7 +419,8 @@ impl Absorb<'_> {
             return self.first_sight(table, Moving { edited, stored }, &values);
         }
         let seq = self.store.next_seq()?;
-        let state = raise::edited(&stored.state, named.unwrap_or(&all), &all, edited.at, self.context, seq);
+        let changed = table.with_companions(named.unwrap_or(&all));
+        let state = raise::edited(&stored.state, &changed, &all, edited.at, self.context, seq);
         self.store.save_state(table, &edited.key, &Stored { hash, state, ..stored })?;
         self.absorbed.changed += u64::from(!stored.home);
         Ok(())

@@ -198,6 +198,27 @@ pub enum ConflictKind {
     Deletion,
 }
 
+/// What decided which side of a conflict stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConflictRule {
+    /// The later one, by effective time.
+    Newest,
+    /// What stood at the central.
+    Central,
+    /// What came from a satellite.
+    Satellite,
+    /// Nobody yet: what stood at the central stands until a person decides.
+    Ask,
+    /// The record is kept.
+    Keep,
+    /// The deletion stands.
+    Delete,
+    /// The sender of a held value replaced it itself.
+    Replaced,
+    /// Two records turned out to be one, and it keeps what it had.
+    SameAs,
+}
+
 /// Two values that disagreed, both kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
@@ -211,6 +232,8 @@ pub struct Conflict {
     pub column: Option<String>,
     /// What disagreed.
     pub kind: ConflictKind,
+    /// What decided.
+    pub rule: ConflictRule,
     /// The value that stands from now on, in its encoding, with its version.
     pub winner: ConflictSide,
     /// The other.
@@ -226,13 +249,21 @@ pub struct ConflictSide {
     pub value: Option<Vec<u8>>,
     /// When and where it was written.
     pub version: Version,
+    /// The time that counted, where its writer's clock was not believed.
+    pub effective: Option<TimeMs>,
 }
 
 impl ConflictSide {
     /// A value, or the lack of one, with its version.
     #[must_use]
     pub fn of(value: Option<&Value>, version: Version) -> Self {
-        Self { value: value.map(encode_value), version }
+        Self { value: value.map(encode_value), version, effective: None }
+    }
+
+    /// The same with the time that counted, where that is not the version's own.
+    #[must_use]
+    pub fn at(self, effective: Option<TimeMs>) -> Self {
+        Self { effective, ..self }
     }
 }
 

@@ -82,8 +82,12 @@ pub fn revived(
 ) -> RowState {
     let state = edited(&tombstone.state, present, all, at, context, seq);
     let version = Version::after(Some(tombstone.version.max(tombstone.state.latest())), at, context.writer);
+    // Where the central has deleted it as well, whoever enters it again creates it: no older deletion undoes that.
+    let is_known =
+        context.uplink.is_some() && !is_unacknowledged(&tombstone.as_column(), context.uplink, context.acknowledged);
     let column = |id: &u16| {
         let known = *state.of(*id);
+        let known = ColumnState { base: known.base.filter(|_| !is_known), ..known };
         // It stands again at a new place: whoever was told of the deletion lacks it.
         let column = if present.contains(id) { ColumnState { version, ..known } } else { ColumnState { seq, ..known } };
         (*id, column)
@@ -157,5 +161,7 @@ mod tests {
         let state = revived(&tombstone, &[0, 1], &[0, 1], TimeMs(5), &context(0), Seq(10));
         assert!(state.row.version > tombstone.version);
         assert_eq!(state.row.base, Some(from_central().row.version));
+        let known = revived(&tombstone, &[0, 1], &[0, 1], TimeMs(5), &context(9), Seq(10));
+        assert_eq!(known.row.base, None, "the central knows of the deletion");
     }
 }

@@ -2,7 +2,7 @@
 
 use saddlebag_formats::members::{Outcome, Receipt};
 
-use crate::ledger::{ConflictKind, HeldKind};
+use crate::ledger::{ConflictKind, ConflictRule, HeldKind};
 
 pub(crate) fn held_name(kind: HeldKind) -> &'static str {
     match kind {
@@ -24,6 +24,25 @@ pub(crate) fn conflict_name(kind: ConflictKind) -> &'static str {
 
 pub(crate) fn conflict_named(name: &str) -> ConflictKind {
     if name == "values" { ConflictKind::Values } else { ConflictKind::Deletion }
+}
+
+const RULES: [(ConflictRule, &str); 8] = [
+    (ConflictRule::Newest, "newest"),
+    (ConflictRule::Central, "central"),
+    (ConflictRule::Satellite, "satellite"),
+    (ConflictRule::Ask, "ask"),
+    (ConflictRule::Keep, "keep"),
+    (ConflictRule::Delete, "delete"),
+    (ConflictRule::Replaced, "replaced"),
+    (ConflictRule::SameAs, "same as"),
+];
+
+pub(crate) fn rule_name(rule: ConflictRule) -> &'static str {
+    RULES.iter().find(|(known, _)| *known == rule).map_or("newest", |(_, name)| name)
+}
+
+pub(crate) fn rule_named(name: &str) -> ConflictRule {
+    RULES.iter().find(|(_, known)| *known == name).map_or(ConflictRule::Newest, |(rule, _)| *rule)
 }
 
 pub(crate) fn outcome_name(outcome: Outcome) -> &'static str {

@@ -1,6 +1,6 @@
 //! What a test asks of one node: its application's rows, and what stands where a person can see it.
 
-use saddlebag_formats::members::decode_change;
+use saddlebag_formats::members::{Receipt, decode_change};
 use saddlebag_formats::row_state_bytes::decode_values;
 use saddlebag_formats::{Action, Value};
 use saddlebag_stores::ledger::{Beside, Conflict, Held};
@@ -37,6 +37,12 @@ impl FleetNode {
     /// Its conflicts.
     pub fn conflicts(&mut self) -> Vec<Conflict> {
         self.look(|store| store.conflicts().unwrap())
+    }
+
+    /// What the other ends of its links said became of its changes.
+    pub fn received_receipts(&mut self) -> Vec<Receipt> {
+        let all = self.look(|store| store.received_receipts().unwrap());
+        all.into_iter().map(|stored| stored.receipt).collect()
     }
 
     /// What it holds.

@@ -53,8 +53,9 @@ CREATE TABLE IF NOT EXISTS saddlebag_beside (
 CREATE INDEX IF NOT EXISTS saddlebag_beside_target ON saddlebag_beside (target);
 CREATE TABLE IF NOT EXISTS saddlebag_conflict (
     id INTEGER PRIMARY KEY, link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, column_name TEXT,
-    kind TEXT NOT NULL, winner_value BLOB, winner_time INTEGER NOT NULL, winner_writer INTEGER NOT NULL,
-    loser_value BLOB, loser_time INTEGER NOT NULL, loser_writer INTEGER NOT NULL, found INTEGER NOT NULL);
+    kind TEXT NOT NULL, rule TEXT NOT NULL, found INTEGER NOT NULL,
+    winner_value BLOB, winner_time INTEGER NOT NULL, winner_writer INTEGER NOT NULL, winner_effective INTEGER,
+    loser_value BLOB, loser_time INTEGER NOT NULL, loser_writer INTEGER NOT NULL, loser_effective INTEGER);
 CREATE INDEX IF NOT EXISTS saddlebag_conflict_record ON saddlebag_conflict (uid);
 CREATE TABLE IF NOT EXISTS saddlebag_receipt (
     link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, column_name TEXT NOT NULL,
