@@ -266,7 +266,7 @@ identity = \"assigned\"
         assert_eq!(patient.together, [["ref", "village_id"]], "{text}");
         assert!(patient.quiet.is_empty() && patient.conflicts.columns.is_empty(), "{text}");
         let settings: Vec<_> = chosen.changed.iter().map(|change| change.setting).collect();
-        assert_eq!(settings, ["together", "quiet", "conflicts"]);
+        assert_eq!(settings, ["references", "together", "quiet", "conflicts"]);
         assert!(text.contains("as ministry has it; it was"), "{text}");
         let (again, same) = taken(&text, &[together(&[&["ref", "village_id"]]), village]);
         assert!(again.changed.is_empty() && same == text);

@@ -40,8 +40,9 @@ fn later() {
 fn arrive(fleet: &mut Fleet, order: [usize; 2]) {
     for satellite in order {
         for bundle in fleet.export(satellite, MINISTRY) {
+            // A bundle that was carried before, and of which its sender has not heard, may come again.
             let applied = fleet.nodes[MINISTRY].import(&bundle).unwrap();
-            assert_eq!(applied.result, ImportResult::Applied);
+            assert!(matches!(applied.result, ImportResult::Applied | ImportResult::Already));
             let again = fleet.nodes[MINISTRY].import(&bundle).unwrap();
             assert_eq!(again.result, ImportResult::Already);
         }

@@ -38,8 +38,8 @@ fn begun(on: Engines) -> Fleet {
     for table in ["kept", "gone"] {
         for (deletes, edits) in PAIRS {
             let sql = format!(
-                "INSERT INTO {table} (ref, name, phone) VALUES ('{deletes}{edits}', 'first', '0'), \
-                 ('seen {deletes}{edits}', 'first', '0')"
+                "INSERT INTO {table} (ref, name, phone) VALUES ('{deletes}{edits}', 'first', 'none'), \
+                 ('seen {deletes}{edits}', 'first', 'none')"
             );
             fleet.nodes[WARD].run(&sql);
         }
