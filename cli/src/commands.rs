@@ -4,6 +4,7 @@ pub mod admit;
 pub mod card;
 pub mod cat;
 pub mod check;
+mod clocks;
 pub mod conflicts;
 pub mod demo;
 pub mod export;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use saddlebag_formats::row_state_bytes::{RowStateError, decode_value};
 use saddlebag_formats::{TimeMs, Uid, Value, utc};
+use saddlebag_importer::clocks::{TimeDoubt, doubt_version};
 use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictSide, Link};
 use saddlebag_stores::record::Known;
 use saddlebag_stores::tracking::TrackedTable;
@@ -49,6 +50,8 @@ pub struct ShownConflict {
     pub now: Option<ShownValue>,
     /// Whether the column was changed again since the conflict was found; for a deletion, whether the record went.
     pub changed_since: bool,
+    /// Whether this node's clock was not believed when the conflict was found.
+    pub clock_doubted: bool,
 }
 
 /// What disagreed.
@@ -68,6 +71,11 @@ pub struct ShownSide {
     pub value: Option<ShownValue>,
     /// When, where and by whom.
     pub version: ShownVersion,
+    /// The time by which it counted, where that is not the version's own.
+    #[serde(serialize_with = "as_optional_text")]
+    pub counted_at: Option<TimeMs>,
+    /// Why the version's time is not to be believed, if it is not.
+    pub time_doubt: Option<TimeDoubt>,
 }
 
 /// Reads all conflicts.
@@ -125,10 +133,11 @@ fn shown(
             over: over.unwrap_or_else(|| conflict.link.to_string()),
             record: records.of(&conflict.table, conflict.uid),
             column: conflict.column.clone(),
-            stands: side(&conflict.winner, names)?,
-            other: side(&conflict.loser, names)?,
+            stands: side(&conflict.winner, conflict.found, names)?,
+            other: side(&conflict.loser, conflict.found, names)?,
             now,
             changed_since,
+            clock_doubted: conflict.clock_doubted,
         });
     }
     Ok(shown)
@@ -160,15 +169,24 @@ impl Here {
     }
 }
 
-fn side(side: &ConflictSide, names: &NodeNames) -> Result<ShownSide, StoreError> {
+fn side(side: &ConflictSide, found: TimeMs, names: &NodeNames) -> Result<ShownSide, StoreError> {
     let value = side.value.as_deref().map(value).transpose()?;
-    Ok(ShownSide { value: value.as_ref().map(ShownValue::from), version: ShownVersion::of(side.version, names) })
+    Ok(ShownSide {
+        value: value.as_ref().map(ShownValue::from),
+        version: ShownVersion::of(side.version, names),
+        counted_at: side.effective,
+        time_doubt: doubt_version(side.version, found),
+    })
 }
 
 fn value(bytes: &[u8]) -> Result<Value, StoreError> {
     let damaged =
         |error: RowStateError| StoreError::Damaged { what: "a conflict".to_owned(), reason: error.to_string() };
     decode_value(bytes).map_err(damaged)
+}
+
+fn as_optional_text<S: Serializer>(time: &Option<TimeMs>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(utc::format).serialize(serializer)
 }
 
 fn as_text<S: Serializer>(time: &TimeMs, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use saddlebag_bundler::unacknowledged;
 use saddlebag_formats::{Epoch, Seq, TimeMs, utc};
+use saddlebag_importer::clocks;
 use saddlebag_stores::ledger::{Link, LinkCounts, PeerRole};
 use saddlebag_stores::{Access, Store, StoreError, restored};
 use serde::{Serialize, Serializer};
 
 use crate::after_import::{self, HookStatus};
 use crate::error::NodeError;
-use crate::health::{ClockDoubt, LinkHealth, clock_doubt};
+use crate::health::{ClockDoubt, LinkHealth};
 use crate::inbox::Inbox;
 use crate::node::Node;
 use crate::place::Candidate;
@@ -137,7 +138,7 @@ pub fn status(node: &mut Node) -> Result<Status, NodeError> {
         }
         let unsent = if links.is_empty() { store.feed_length(Seq(0))? } else { 0 };
         let triggers = (store.missing_triggers()?, triggers_restored(store, clock)?);
-        Ok((store.journal_rows()? + unsent, links, triggers, clock_doubt(clock, &known)))
+        Ok((store.journal_rows()? + unsent, links, triggers, clocks::doubt(clock, &known)))
     };
     let (journal, links, (triggers_missing, triggers_restored), clock_doubt) =
         transaction(&mut *node.store, Access::Read, read)?;

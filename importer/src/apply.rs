@@ -85,8 +85,9 @@ pub(crate) struct Application<'a> {
     pub(crate) store: &'a mut dyn Store,
     pub(crate) tracking: &'a Tracking,
     pub(crate) setting: Setting,
-    pub(crate) ahead_ms: i64,
     pub(crate) now: TimeMs,
+    /// Whether this node's own clock is not to be believed.
+    pub(crate) clock_doubted: bool,
     /// This node.
     pub(crate) me: NodeId,
     /// Whether what cannot be applied now cannot be applied by this import: its sender is told.
@@ -148,8 +149,8 @@ impl<'a> Application<'a> {
         Planner {
             setting: self.setting,
             tracking: self.tracking,
-            ahead_ms: self.ahead_ms,
             now: self.now,
+            clock_doubted: self.clock_doubted,
             me: self.me,
             names: self.names,
         }

@@ -106,7 +106,7 @@ impl Importer<'_> {
         let merged = Merged::load(self.store)?;
         let mut changes = Changes::held(self.store, id, &merged)?;
         changes.add(held, &merged, self.store.tracking());
-        let mut tally = self.apply(&link, &changes, 0)?;
+        let mut tally = self.apply_held(&link, &changes)?;
         tally.settled += 1;
         self.retry_others(&link)?;
         self.store.place_targets()?;

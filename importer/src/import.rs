@@ -18,6 +18,7 @@ use saddlebag_stores::{Access, Store, StoreError};
 
 use crate::apply::{Application, Changes};
 use crate::arrival::{self, Arrival};
+use crate::clocks::{self, Receipt};
 use crate::error::ImportError;
 use crate::merge::{Setting, Side};
 use crate::merged::{Announced, Merge, Merged};
@@ -166,6 +167,8 @@ impl Importer<'_> {
             }
             Arrival::New { applied } => applied,
         };
+        let (now, links) = (self.clock.now(), self.store.links()?);
+        let before = clocks::doubt(now, &links);
         if let Some(number) = arrival::acknowledge(&header, &mut link)? {
             self.store.receipts_arrived(link.id, number)?;
         }
@@ -173,16 +176,18 @@ impl Importer<'_> {
         self.note_arrival(&mut link, &header, &opened);
         self.store.save_link(&link)?;
         absorb(self.store, self.me.writer(), self.entropy)?;
-        let now = self.clock.now();
         let receipts = std::mem::take(&mut opened.receipts).into_iter();
         let receipts: Vec<_> = receipts.map(|receipt| StoredReceipt { link: link.id, receipt }).collect();
         self.store.save_received_receipts(&receipts, now)?;
         let mut merged = Merged::load(self.store)?;
         self.take_merges(&link, &opened.merges, seen, &mut merged)?;
-        let ahead_ms = header.created.0.saturating_sub(now.0);
+        // By what was known before this bundle, or by what it says itself.
+        let clock_doubted = before.or(clocks::doubt(now, &self.store.links()?)).is_some();
+        let bounds = link.role == PeerRole::Satellite && !clock_doubted;
+        let receipt = bounds.then(|| Receipt::new(header.from, header.created, now));
         // What comes from the central was decided there: nothing of it is held against what the central sends next.
         let after = if link.role == PeerRole::Satellite { header.after } else { Seq(0) };
-        let turns = Turns { link: &link, seen, after, ahead_ms, merged: &merged };
+        let turns = Turns { link: &link, seen, after, receipt, clock_doubted, merged: &merged };
         let mut tally =
             if opened.is_large() { turns.take(self, &mut opened)? } else { turns.at_once(self, &mut opened)? };
         if tally.records > 0 {
@@ -292,8 +297,14 @@ impl Importer<'_> {
     }
 
     /// Applies changes of a link; what cannot be applied is held, and its sender told.
-    pub(crate) fn apply(&mut self, link: &Link, changes: &Changes, ahead_ms: i64) -> Result<Tally, ImportError> {
-        self.apply_turn(link, changes, ahead_ms, true)
+    pub(crate) fn apply(&mut self, link: &Link, changes: &Changes, clock_doubted: bool) -> Result<Tally, ImportError> {
+        self.apply_turn(link, changes, clock_doubted, true)
+    }
+
+    /// Tries changes of a link again that were held.
+    pub(crate) fn apply_held(&mut self, link: &Link, changes: &Changes) -> Result<Tally, ImportError> {
+        let doubt = clocks::doubt(self.clock.now(), &self.store.links()?);
+        self.apply(link, changes, doubt.is_some())
     }
 
     /// Applies changes of a link; unless it is the last turn, what is held may still apply.
@@ -301,7 +312,7 @@ impl Importer<'_> {
         &mut self,
         link: &Link,
         changes: &Changes,
-        ahead_ms: i64,
+        clock_doubted: bool,
         is_last_turn: bool,
     ) -> Result<Tally, ImportError> {
         let setting = self.setting(link)?;
@@ -311,7 +322,8 @@ impl Importer<'_> {
         // What setup found at the other end is known to come from there, and from whom no more.
         names.insert(UNKNOWN_WRITER.node, link.name.clone());
         let (store, tracking, names) = (&mut *self.store, &tracking, &names);
-        Application { store, tracking, setting, ahead_ms, now, me: self.me.id, is_last_turn, names }.apply(changes)
+        let me = self.me.id;
+        Application { store, tracking, setting, now, clock_doubted, me, is_last_turn, names }.apply(changes)
     }
 
     /// Tries everything again that is held, of all links.
@@ -319,7 +331,7 @@ impl Importer<'_> {
         let (mut sum, merged) = (Tally::default(), Merged::load(self.store)?);
         for link in self.store.links()? {
             let changes = Changes::held(self.store, link.id, &merged)?;
-            sum += self.apply(&link, &changes, 0)?;
+            sum += self.apply_held(&link, &changes)?;
         }
         Ok(sum)
     }
@@ -330,7 +342,7 @@ impl Importer<'_> {
         let (mut sum, merged) = (Tally::default(), Merged::load(self.store)?);
         for other in self.store.links()?.into_iter().filter(|other| other.id != link.id) {
             let changes = Changes::held(self.store, other.id, &merged)?;
-            sum += self.apply(&other, &changes, 0)?;
+            sum += self.apply_held(&other, &changes)?;
         }
         Ok(sum.tables)
     }

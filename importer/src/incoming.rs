@@ -6,6 +6,7 @@ use saddlebag_formats::{
     Action, ColumnChange, ColumnDescription, RecordChange, Seen, SeenVersions, Seq, TableDescription, Uid, Version,
 };
 
+use crate::clocks::Receipt;
 use crate::merge::New;
 
 /// One record's change.
@@ -160,6 +161,15 @@ impl Incoming {
                 }
             }
             IncomingAction::Delete { known, .. } => *known = noted.first().copied(),
+        }
+    }
+
+    /// Gives each column the time by which it counts, now that it comes.
+    pub(crate) fn bound_times(&mut self, receipt: &Receipt) {
+        if let IncomingAction::Write { columns, .. } = &mut self.action {
+            for IncomingColumn { new, .. } in columns.values_mut() {
+                new.effective = receipt.effective(new.version, new.base, new.effective);
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 mod apply;
 mod arrival;
 mod aside;
+pub mod clocks;
 mod decide;
 mod deletions;
 mod error;

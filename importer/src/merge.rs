@@ -270,15 +270,3 @@ pub fn returned(local: &ColumnState, setting: &Setting, seq: Seq) -> ColumnState
     let source = local.source.filter(|source| *source != setting.link);
     ColumnState { seq, source, ..*local }
 }
-
-/// The effective time of a version in a bundle whose sender's clock was `ahead_ms` ahead of this node's: shifted
-/// back by the difference, "never below base + 1".
-#[must_use]
-pub fn effective_time(version: Version, base: Option<Version>, ahead_ms: i64) -> Option<TimeMs> {
-    if ahead_ms <= 0 {
-        return None;
-    }
-    let least = base.map_or(TimeMs(0), |base| TimeMs(base.time.0.saturating_add(1)));
-    let shifted = TimeMs(version.time.0.saturating_sub(ahead_ms)).max(least);
-    (shifted < version.time).then_some(shifted)
-}

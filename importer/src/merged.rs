@@ -176,6 +176,7 @@ impl Merge<'_> {
                     winner: ConflictSide::of(Some(&into.values[index]), stays.version).at(stays.effective),
                     loser: ConflictSide::of(Some(&from.values[index]), gone.version).at(gone.effective),
                     found: now,
+                    clock_doubted: false,
                 });
             }
         }

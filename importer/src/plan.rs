@@ -93,9 +93,9 @@ pub(crate) enum Planned {
 pub(crate) struct Planner<'a> {
     pub(crate) setting: Setting,
     pub(crate) tracking: &'a Tracking,
-    /// How far the sender's clock is ahead of this node's, in milliseconds.
-    pub(crate) ahead_ms: i64,
     pub(crate) now: TimeMs,
+    /// Whether this node's own clock is not to be believed.
+    pub(crate) clock_doubted: bool,
     /// This node.
     pub(crate) me: NodeId,
     /// The names of nodes.
@@ -144,7 +144,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Finds the incoming columns here and gives those that are shared, with their index and effective time.
+    /// Finds the incoming columns here and gives those that are shared, with their index.
     fn with_columns(
         &self,
         table: &TrackedTable,
@@ -165,11 +165,7 @@ impl Planner<'_> {
             if column.new.version.time.0 > TIME_MS_MAX {
                 return quarantine(format!("the version of `{name}` of `{}` lies beyond the year 9999", table.name));
             }
-            let mut new = column.new.clone();
-            if self.setting.side == Side::Central && new.effective.is_none() {
-                new.effective = merge::effective_time(new.version, new.base, self.ahead_ms);
-            }
-            found.push((index, new));
+            found.push((index, column.new.clone()));
         }
         found.sort_by_key(|(index, _)| *index);
         decide(found)
@@ -475,6 +471,7 @@ impl Planner<'_> {
             winner: ConflictSide::of(None, deleted),
             loser,
             found: self.now,
+            clock_doubted: self.clock_doubted,
         };
         let (mut lost, mut latest) = (Vec::new(), None);
         for (index, value, version, effective) in values {
@@ -512,6 +509,7 @@ impl Planner<'_> {
             winner,
             loser,
             found: self.now,
+            clock_doubted: self.clock_doubted,
         }
     }
 
@@ -533,6 +531,7 @@ impl Planner<'_> {
             winner: ConflictSide::of(value, version),
             loser: ConflictSide::of(Some(&lost.value), lost.version).at(lost.effective),
             found: self.now,
+            clock_doubted: self.clock_doubted,
         }
     }
 
@@ -554,6 +553,7 @@ impl Planner<'_> {
             winner: ConflictSide::of(None, kept),
             loser: ConflictSide::of(None, deleted),
             found: self.now,
+            clock_doubted: self.clock_doubted,
         }
     }
 }

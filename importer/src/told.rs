@@ -82,6 +82,7 @@ mod tests {
             winner: ConflictSide::of(None, version(5, 1)),
             loser: ConflictSide::of(None, version(4, 2)),
             found: TimeMs(9),
+            clock_doubted: false,
         };
         let names = [(NodeId([1; 16]), "ministry".to_owned()), (NodeId([2; 16]), "clinic-07".to_owned())];
         of(&conflict, &names.into())

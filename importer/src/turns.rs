@@ -9,6 +9,7 @@ use saddlebag_formats::{Action, RecordChange, Seq, TableChanges, Uid};
 use saddlebag_stores::ledger::Link;
 
 use crate::apply::Changes;
+use crate::clocks::Receipt;
 use crate::error::ImportError;
 use crate::holding;
 use crate::import::Importer;
@@ -24,7 +25,10 @@ pub(crate) struct Turns<'a> {
     pub(crate) seen: Seq,
     /// How much of it the bundle knows to be acknowledged; 0 from a central.
     pub(crate) after: Seq,
-    pub(crate) ahead_ms: i64,
+    /// What bounds the times in the bundle; none if nothing does.
+    pub(crate) receipt: Option<Receipt>,
+    /// Whether this node's own clock is not to be believed.
+    pub(crate) clock_doubted: bool,
     pub(crate) merged: &'a Merged,
 }
 
@@ -36,7 +40,7 @@ impl Turns<'_> {
             self.incoming(tables, |incoming| changes.add(incoming, self.merged, importer.store.tracking()));
             Ok(())
         })?;
-        importer.apply(self.link, &changes, self.ahead_ms)
+        importer.apply(self.link, &changes, self.clock_doubted)
     }
 
     /// Member by member.
@@ -58,7 +62,7 @@ impl Turns<'_> {
                     changes.add(change, self.merged, importer.store.tracking());
                 }
             });
-            let turn = importer.apply_turn(self.link, &changes, self.ahead_ms, false)?;
+            let turn = importer.apply_turn(self.link, &changes, self.clock_doubted, false)?;
             // What is parked or quarantined now is counted when it still is at the end.
             tally += Tally { parked: 0, quarantined: 0, ..turn };
             Ok(())
@@ -68,7 +72,7 @@ impl Turns<'_> {
         for deletion in deletions {
             changes.add(deletion, self.merged, importer.store.tracking());
         }
-        tally += importer.apply(self.link, &changes, self.ahead_ms)?;
+        tally += importer.apply(self.link, &changes, self.clock_doubted)?;
         Ok(tally)
     }
 
@@ -78,6 +82,10 @@ impl Turns<'_> {
             for record in table.records.into_iter().filter(|record| !is_merge(record)) {
                 if let Some(mut incoming) = Incoming::new(&table.table, record, self.seen) {
                     incoming.after = self.after;
+                    // Once, and before it may be held: what is tried again later must not claim more than it did.
+                    if let Some(receipt) = &self.receipt {
+                        incoming.bound_times(receipt);
+                    }
                     take(incoming);
                 }
             }

@@ -240,6 +240,8 @@ pub struct Conflict {
     pub loser: ConflictSide,
     /// When it was found, by this node's clock.
     pub found: TimeMs,
+    /// Whether this node's clock was not believed then: nothing was held against times that lie ahead of it.
+    pub clock_doubted: bool,
 }
 
 /// One side of a conflict.

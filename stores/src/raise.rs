@@ -47,16 +47,25 @@ pub fn edited(
     seq: Seq,
 ) -> RowState {
     let version = Version::after(Some(before.latest()), at, context.writer);
+    let effective = effective_upon(before, version, at);
     let column = |id: u16| {
         let known = before.of(id);
         if !changed.contains(&id) {
             return (id, *known);
         }
         let base = base_for_next(known, context.uplink, context.acknowledged);
-        (id, ColumnState { version, effective: None, seq, source: None, base })
+        (id, ColumnState { version, effective, seq, source: None, base })
     };
     let columns: Vec<_> = all.iter().map(|id| column(*id)).collect();
     RowState::from_columns(&columns).unwrap_or_else(|| before.clone())
+}
+
+/// The time by which an edit counts that was made upon a version which claims more than it counts: the wall clock's,
+/// but later than all that it was made upon. Else one value of a clock in 2040 would put every later edit of the record
+/// there.
+fn effective_upon(before: &RowState, version: Version, wall: TimeMs) -> Option<TimeMs> {
+    let least = TimeMs(before.latest_effective().0.saturating_add(1));
+    Some(wall.max(least)).filter(|effective| *effective < version.time)
 }
 
 /// A record some of whose columns were not there before, or not shared: what stands in a column at its first sight is
@@ -138,6 +147,21 @@ mod tests {
         assert_eq!(new.of(0).version.time, TimeMs(101));
         let next = edited(&new, &[1], &[0, 1], TimeMs(1), &context(0), Seq(7));
         assert_eq!(next.of(1).version.time, TimeMs(102));
+    }
+
+    #[test]
+    fn an_edit_upon_what_claims_the_future_counts_by_the_clock() {
+        let mut before = from_central();
+        before.row.effective = Some(TimeMs(40));
+        let honest = edited(&before, &[0], &[0, 1], TimeMs(60), &context(0), Seq(6));
+        assert_eq!((honest.of(0).version.time, honest.of(0).effective), (TimeMs(101), Some(TimeMs(60))));
+        let behind = edited(&honest, &[0], &[0, 1], TimeMs(50), &context(0), Seq(7));
+        assert_eq!((behind.of(0).version.time, behind.of(0).effective), (TimeMs(102), Some(TimeMs(61))));
+        let later = edited(&behind, &[0], &[0, 1], TimeMs(500), &context(0), Seq(8));
+        assert_eq!((later.of(0).version.time, later.of(0).effective), (TimeMs(500), None));
+        // A repeated hour: what was written before counts by its version.
+        let again = edited(&later, &[0], &[0], TimeMs(450), &context(0), Seq(9));
+        assert_eq!((again.of(0).version.time, again.of(0).effective), (TimeMs(501), None));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use saddlebag_couriers::Node;
 use saddlebag_couriers::conflicts::{self, ConflictList, ShownConflict, ShownConflictKind, ShownSide};
 use saddlebag_formats::TimeMs;
 
+use super::clocks;
 use super::times::{day, instant, second};
 use crate::args::{Global, Report};
 use crate::command_error::CommandError;
@@ -117,8 +118,19 @@ fn print_one(conflict: &ShownConflict, console: &mut Console<'_>) -> Result<(), 
     row("value", &value(conflict, &conflict.stands, true), &value(conflict, &conflict.other, false))?;
     row("by", &conflict.stands.version.writer, &conflict.other.version.writer)?;
     row("written", &written(&conflict.stands), &written(&conflict.other))?;
+    let (stands, other) = (&conflict.stands, &conflict.other);
+    if stands.counted_at.is_some() || other.counted_at.is_some() {
+        row("counted as", &counted(stands), &counted(other))?;
+    }
+    if stands.time_doubt.is_some() || other.time_doubt.is_some() {
+        let doubt = |side: &ShownSide| side.time_doubt.map_or("", clocks::version);
+        row("not believed", doubt(stands), doubt(other))?;
+    }
     console.line("")?;
     console.say("Each time is by its writer's own clock.")?;
+    if conflict.clock_doubted {
+        console.say("The clock here was not believed either when this was decided.")?;
+    }
     match (&conflict.now, conflict.changed_since) {
         (Some(now), true) => console.say(&format!("The column was changed since: now it holds {now}.")),
         (_, true) => console.say("The record or the column is not here any more."),
@@ -132,6 +144,11 @@ fn value(conflict: &ShownConflict, side: &ShownSide, stands: bool) -> String {
         (None, ShownConflictKind::Deletion) if stands => "(the record)".to_owned(),
         (None, _) => "(its deletion)".to_owned(),
     }
+}
+
+/// The time by which a side counted against the other.
+fn counted(side: &ShownSide) -> String {
+    side.counted_at.map_or_else(|| written(side), instant)
 }
 
 fn written(side: &ShownSide) -> String {

@@ -3,9 +3,10 @@
 use clap::Args;
 use saddlebag_couriers::Node;
 use saddlebag_couriers::after_import::HookStatus;
-use saddlebag_couriers::health::{ClockDoubt, LinkHealth, ToldHealth};
+use saddlebag_couriers::health::{LinkHealth, ToldHealth};
 use saddlebag_couriers::status::{self, LinkState, LinkStatus, NodeRole, Status};
 
+use super::clocks::{self, BEHIND_MS, Told};
 use super::times::{day, length, second};
 use crate::args::{Global, Report};
 use crate::command_error::CommandError;
@@ -14,10 +15,6 @@ use crate::exit_code::Exit;
 use crate::layout;
 use crate::table::{self, Lean};
 
-/// A clock that is ahead by less is as good as any, in milliseconds.
-const CLOCK_AHEAD_MS: i64 = 60_000;
-/// A bundle that took less is no news, in milliseconds: a week on the road.
-const BEHIND_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// Free space that is worth a line: 500 MB.
 const FREE_BYTES_LOW: u64 = 500_000_000;
 /// What to do after triggers were missing.
@@ -85,14 +82,7 @@ fn print(global: &Global, status: &Status, console: &mut Console<'_>) -> Result<
     }
     match status.clock_doubt {
         None => Ok(()),
-        Some(ClockDoubt::Before2025) => {
-            console.note(&format!("the clock of this machine says {}: set it", second(status.clock)))
-        }
-        Some(ClockDoubt::BehindLastContact) => console.note(&format!(
-            "the clock of this machine says {}, which is before the last contact with a neighbour: it was ahead then, \
-             or is behind now",
-            second(status.clock)
-        )),
+        Some(doubt) => console.note(&clocks::own(doubt, status.clock)),
     }
 }
 
@@ -181,7 +171,7 @@ fn health_lines(links: &[&LinkStatus]) -> Vec<String> {
 
 fn print_health_troubles(link: &LinkStatus, console: &mut Console<'_>) -> Result<(), CommandError> {
     let (peer, Some(health)) = (&link.peer, &link.health) else { return Ok(()) };
-    if let Some(clock) = clock_words(health) {
+    if let Some(clock) = clock_words(peer, health) {
         console.say(&format!("{peer}: {clock}."))?;
     }
     if !health.told.triggers_missing.is_empty() {
@@ -195,18 +185,15 @@ fn print_health_troubles(link: &LinkStatus, console: &mut Console<'_>) -> Result
 }
 
 /// What is to be said of a neighbour's clock; none if it may well be right.
-fn clock_words(health: &LinkHealth) -> Option<String> {
-    let (ahead, clock) = (health.clock_ahead_ms, health.told.clock.replace('T', " ").replace('Z', " UTC"));
-    if health.told.clock_is_wrong {
-        Some(format!("its clock is wrong: it said {clock}"))
-    } else if ahead > CLOCK_AHEAD_MS {
-        Some(format!("its clock was ahead of ours by {} or more", length(ahead.unsigned_abs())))
-    } else if ahead < -BEHIND_MS {
-        let length = length(ahead.unsigned_abs());
-        Some(format!("its last bundle was made {length} before it came, or its clock is behind by up to as much"))
-    } else {
-        None
-    }
+fn clock_words(peer: &str, health: &LinkHealth) -> Option<String> {
+    let (ahead_ms, is_wrong) = (health.clock_ahead_ms, health.told.clock_is_wrong);
+    let clock = health.told.clock.replace('T', " ").replace('Z', " UTC");
+    let words = clocks::neighbour(Told { peer, clock: &clock, ahead_ms, is_wrong });
+    words.or_else(|| {
+        let length = length(ahead_ms.unsigned_abs());
+        (ahead_ms < -BEHIND_MS)
+            .then(|| format!("its last bundle was made {length} before it came, or its clock is behind by up to as much"))
+    })
 }
 
 fn print_troubles(link: &LinkStatus, console: &mut Console<'_>) -> Result<(), CommandError> {
@@ -230,6 +217,7 @@ fn print_troubles(link: &LinkStatus, console: &mut Console<'_>) -> Result<(), Co
 mod tests {
     use saddlebag_formats::TimeMs;
 
+    use super::super::clocks::CLOCK_AHEAD_MS;
     use super::*;
 
     fn health(clock_ahead_ms: i64) -> LinkHealth {
@@ -277,13 +265,13 @@ mod tests {
 
     #[test]
     fn a_clock_is_spoken_of_only_where_it_can_not_be_right_or_the_way_was_long() {
-        let words = |ahead| clock_words(&health(ahead));
+        let words = |ahead| clock_words("clinic-07", &health(ahead));
         assert_eq!(words(CLOCK_AHEAD_MS), None);
         assert_eq!(words(-BEHIND_MS), None);
-        assert!(words(7_200_000).unwrap().contains("ahead of ours by 2 hours"));
+        assert!(words(7_200_000).unwrap().contains("is 2 hours ahead of ours"));
         assert!(words(-10 * 86_400_000).unwrap().contains("made 10 days before it came"));
         let mut wrong = health(0);
         wrong.told.clock_is_wrong = true;
-        assert!(clock_words(&wrong).unwrap().contains("is wrong: it said 2026-11-21 10:15:00 UTC"));
+        assert!(clock_words("clinic-07", &wrong).unwrap().contains("is wrong: it said 2026-11-21 10:15:00 UTC"));
     }
 }

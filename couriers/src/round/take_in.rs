@@ -165,7 +165,7 @@ impl<'a> TakeIn<'a> {
             parked: tally.parked,
             quarantined: tally.quarantined,
             settled: tally.settled,
-            ..report
+            ..report.with_clocks(header.created, self.node.clock.now())
         };
         let hint = "bring the bundle before it too; the sender sends again what was not acknowledged";
         Ok(match reason {

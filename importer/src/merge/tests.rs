@@ -185,17 +185,6 @@ fn the_very_same_version_is_nothing_new() {
 }
 
 #[test]
-fn a_clock_in_2040_is_shifted_back_but_not_before_what_it_overwrote() {
-    let ahead = 441_763_200_000;
-    let late = version(2_209_000_000_000, 1);
-    assert_eq!(effective_time(late, None, ahead), Some(TimeMs(1_767_236_800_000)));
-    let base = version(1_999_000_000_000, 2);
-    assert_eq!(effective_time(late, Some(base), ahead), Some(TimeMs(1_999_000_000_001)));
-    assert_eq!(effective_time(late, None, 0), None);
-    assert_eq!(effective_time(version(0, 1), None, ahead), None);
-}
-
-#[test]
 fn a_district_remembers_what_a_change_from_below_was_based_on() {
     let setting = Setting { uplink: Some(LinkId(5)), acknowledged: Seq(3), ..central() };
     let new = new(2, version(20, 1), None);

@@ -39,9 +39,10 @@ pub(super) fn add(client: &mut Client, writers: &mut Writers, conflicts: &[Confl
     let loser_writers = once.iter().map(|c| number(&c.loser)).collect::<Result<Vec<i32>, StoreError>>()?;
     let sql = "WITH given AS (SELECT * FROM unnest($1::bigint[], $2::text[], $3::uuid[], $4::text[], $5::text[], \
                $6::bytea[], $7::bigint[], $8::integer[], $9::bytea[], $10::bigint[], $11::integer[], $12::bigint[], \
-               $13::text[], $14::bigint[], $15::bigint[]) \
+               $13::text[], $14::bigint[], $15::bigint[], $16::boolean[]) \
                WITH ORDINALITY g (link, table_name, uid, column_name, kind, winner_value, winner_time, winner_writer, \
-               loser_value, loser_time, loser_writer, found, rule, winner_effective, loser_effective, place)), \
+               loser_value, loser_time, loser_writer, found, rule, winner_effective, loser_effective, clock_doubted, \
+               place)), \
                new AS (SELECT * FROM given g WHERE NOT EXISTS (\
                SELECT 1 FROM saddlebag.conflict c WHERE c.uid = g.uid AND c.table_name = g.table_name \
                AND c.column_name IS NOT DISTINCT FROM g.column_name AND c.kind = g.kind \
@@ -49,10 +50,11 @@ pub(super) fn add(client: &mut Client, writers: &mut Writers, conflicts: &[Confl
                AND c.loser_time = g.loser_time AND c.loser_writer = g.loser_writer)), \
                added AS (INSERT INTO saddlebag.conflict (id, link, table_name, uid, column_name, kind, winner_value, \
                winner_time, winner_writer, loser_value, loser_time, loser_writer, found, rule, winner_effective, \
-               loser_effective) \
+               loser_effective, clock_doubted) \
                SELECT (SELECT COALESCE(max(id), 0) FROM saddlebag.conflict) + row_number() OVER (ORDER BY place), \
                link, table_name, uid, column_name, kind, winner_value, winner_time, winner_writer, \
-               loser_value, loser_time, loser_writer, found, rule, winner_effective, loser_effective FROM new) \
+               loser_value, loser_time, loser_writer, found, rule, winner_effective, loser_effective, clock_doubted \
+               FROM new) \
                SELECT place FROM new";
     let rows = client.query(
         WRITING,
@@ -73,6 +75,7 @@ pub(super) fn add(client: &mut Client, writers: &mut Writers, conflicts: &[Confl
             &each!(once, |c| rule_name(c.rule)),
             &each!(once, |c| c.winner.effective.map(|time| time.0)),
             &each!(once, |c| c.loser.effective.map(|time| time.0)),
+            &each!(once, |c| c.clock_doubted),
         ],
     )?;
     for row in &rows {
@@ -109,6 +112,7 @@ fn conflict_row(row: &Row) -> Result<ConflictRow, StoreError> {
         winner,
         loser,
         found: TimeMs(field(READING, row, 11)?),
+        clock_doubted: field(READING, row, 16)?,
     };
     Ok((unsigned(READING, row, 12)?, conflict, winner_writer, loser_writer))
 }
@@ -116,7 +120,7 @@ fn conflict_row(row: &Row) -> Result<ConflictRow, StoreError> {
 pub(super) fn all(client: &mut Client, writers: &mut Writers) -> Result<Vec<(u64, Conflict)>, StoreError> {
     let known = writers.lookup(client)?;
     let sql = "SELECT link, table_name, uid, column_name, kind, winner_value, winner_time, winner_writer, \
-               loser_value, loser_time, loser_writer, found, id, rule, winner_effective, loser_effective \
+               loser_value, loser_time, loser_writer, found, id, rule, winner_effective, loser_effective, clock_doubted \
                FROM saddlebag.conflict ORDER BY id";
     let writer = |number: u32| {
         known.get(&number).copied().ok_or_else(|| damaged("a conflict", format!("there is no writer {number}")))

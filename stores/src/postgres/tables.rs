@@ -41,7 +41,8 @@ CREATE TABLE IF NOT EXISTS saddlebag.conflict (
     id bigint PRIMARY KEY, link bigint NOT NULL, table_name text COLLATE \"C\" NOT NULL, uid uuid NOT NULL,
     column_name text COLLATE \"C\", kind text NOT NULL, rule text NOT NULL, found bigint NOT NULL,
     winner_value bytea, winner_time bigint NOT NULL, winner_writer integer NOT NULL, winner_effective bigint,
-    loser_value bytea, loser_time bigint NOT NULL, loser_writer integer NOT NULL, loser_effective bigint);
+    loser_value bytea, loser_time bigint NOT NULL, loser_writer integer NOT NULL, loser_effective bigint,
+    clock_doubted boolean NOT NULL);
 CREATE INDEX IF NOT EXISTS conflict_record ON saddlebag.conflict (uid);
 CREATE TABLE IF NOT EXISTS saddlebag.receipt (
     link bigint NOT NULL, table_name text COLLATE \"C\" NOT NULL, uid uuid NOT NULL,

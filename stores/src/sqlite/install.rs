@@ -15,8 +15,9 @@ use crate::tracking::{KeyGiver, Numbering, TrackedTable, Tracking};
 /// Columns whose change one word of a journal row notes: 62, so that it stays a positive integer.
 pub(super) const BITS: u16 = 62;
 
-/// Milliseconds since 1970 as every SQLite since 3.0 can tell them.
-pub(super) const NOW: &str = "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)";
+/// Milliseconds since 1970 as every SQLite since 3.0 can tell them. A clock that stands at 1970 or before says 1: 0 is
+/// for what setup found.
+pub(super) const NOW: &str = "max(1, CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER))";
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS saddlebag_setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -55,7 +56,8 @@ CREATE TABLE IF NOT EXISTS saddlebag_conflict (
     id INTEGER PRIMARY KEY, link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, column_name TEXT,
     kind TEXT NOT NULL, rule TEXT NOT NULL, found INTEGER NOT NULL,
     winner_value BLOB, winner_time INTEGER NOT NULL, winner_writer INTEGER NOT NULL, winner_effective INTEGER,
-    loser_value BLOB, loser_time INTEGER NOT NULL, loser_writer INTEGER NOT NULL, loser_effective INTEGER);
+    loser_value BLOB, loser_time INTEGER NOT NULL, loser_writer INTEGER NOT NULL, loser_effective INTEGER,
+    clock_doubted INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS saddlebag_conflict_record ON saddlebag_conflict (uid);
 CREATE TABLE IF NOT EXISTS saddlebag_receipt (
     link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, column_name TEXT NOT NULL,

@@ -98,8 +98,8 @@ pub(super) fn add_conflict(
     let loser = writers.number(connection, conflict.loser.version.writer)?;
     // The same two versions meet again when a held change is tried again.
     let sql = "INSERT INTO saddlebag_conflict (link, table_name, uid, column_name, kind, winner_value, winner_time, \
-               winner_writer, loser_value, loser_time, loser_writer, found, rule, winner_effective, loser_effective) \
-               SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 WHERE NOT EXISTS (\
+               winner_writer, loser_value, loser_time, loser_writer, found, rule, winner_effective, loser_effective, \
+               clock_doubted) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 WHERE NOT EXISTS (\
                SELECT 1 FROM saddlebag_conflict WHERE uid = ?3 AND table_name = ?2 AND column_name IS ?4 AND kind = ?5 \
                AND winner_time = ?7 AND winner_writer = ?8 AND loser_time = ?10 AND loser_writer = ?11)";
     let parameters = params![
@@ -118,6 +118,7 @@ pub(super) fn add_conflict(
         rule_name(conflict.rule),
         conflict.winner.effective.map(|time| time.0),
         conflict.loser.effective.map(|time| time.0),
+        conflict.clock_doubted,
     ];
     let added =
         connection.prepare_cached(sql).and_then(|mut statement| statement.execute(parameters)).map_err(write_failed)?;
@@ -147,6 +148,7 @@ fn conflict_row(row: &Row<'_>) -> rusqlite::Result<ConflictRow> {
         winner,
         loser,
         found: TimeMs(row.get(11)?),
+        clock_doubted: row.get(16)?,
     };
     Ok((row.get::<_, i64>(12)?.cast_unsigned(), conflict, winner_writer, loser_writer))
 }
@@ -154,7 +156,7 @@ fn conflict_row(row: &Row<'_>) -> rusqlite::Result<ConflictRow> {
 pub(super) fn conflicts(connection: &Connection, writers: &mut Writers) -> Result<Vec<(u64, Conflict)>, StoreError> {
     let known = writers.lookup(connection)?;
     let sql = "SELECT link, table_name, uid, column_name, kind, winner_value, winner_time, winner_writer, \
-               loser_value, loser_time, loser_writer, found, id, rule, winner_effective, loser_effective \
+               loser_value, loser_time, loser_writer, found, id, rule, winner_effective, loser_effective, clock_doubted \
                FROM saddlebag_conflict ORDER BY id";
     let mut statement = connection.prepare_cached(sql).map_err(read_failed)?;
     let rows = statement.query_map([], conflict_row).map_err(read_failed)?;

@@ -92,6 +92,7 @@ fn a_conflict_is_found_once() {
         winner: ConflictSide { value: Some(vec![0, 255]), version: version(7, 1), effective: Some(TimeMs(4)) },
         loser: ConflictSide { value: None, version: version(6, 2), effective: None },
         found: TimeMs(50),
+        clock_doubted: true,
     };
     let (column, kind, rule) = (Some("name".to_owned()), ConflictKind::Values, ConflictRule::Ask);
     let name = Conflict { column, kind, rule, ..deletion.clone() };
