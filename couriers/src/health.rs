@@ -1,8 +1,8 @@
 //! How the node at the other end of a link does, as its last bundle told; and what may be wrong with this node's own clock.
 
 use saddlebag_formats::{Health, TimeMs, utc};
-pub use saddlebag_importer::clocks::{ClockDoubt, TimeDoubt};
 use saddlebag_importer::clocks::{self, CLOCK_FIRST};
+pub use saddlebag_importer::clocks::{ClockDoubt, TimeDoubt};
 use saddlebag_stores::StoreError;
 use saddlebag_stores::ledger::Link;
 use serde::Serialize;

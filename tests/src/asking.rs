@@ -21,6 +21,12 @@ impl FleetNode {
         quoted(&self.app.value(sql, &[]))
     }
 
+    /// Sets all its clocks: the application's, in its triggers, and saddlebag's.
+    pub fn set_clock(&self, at: i64) {
+        self.clock.0.set(at);
+        self.app.set_clock(at);
+    }
+
     /// How many rows of a table the application has.
     #[must_use]
     pub fn count(&self, table: &str) -> i64 {

@@ -46,9 +46,9 @@ pub(super) fn own(doubt: ClockDoubt, clock: TimeMs) -> String {
     let said = format!("the clock of this machine says {clock}");
     match doubt {
         ClockDoubt::Before2025 => format!("{said}: set it"),
-        ClockDoubt::BehindLastContact => format!(
-            "{said}, which is before the last contact with a neighbour: it was ahead then, or is behind now"
-        ),
+        ClockDoubt::BehindLastContact => {
+            format!("{said}, which is before the last contact with a neighbour: it was ahead then, or is behind now")
+        }
         ClockDoubt::BehindCentral => format!("{said}, which is before the central made its last bundle: set it"),
         ClockDoubt::BehindSatellites => {
             format!("{said}, which is before most satellites made their last bundles: set it")
@@ -92,8 +92,7 @@ mod tests {
     fn every_doubt_says_what_the_clock_says() {
         use ClockDoubt::{AheadOfCentral, AheadOfSatellites, Before2025};
         use ClockDoubt::{BehindCentral, BehindLastContact, BehindSatellites};
-        for doubt in
-            [Before2025, BehindLastContact, BehindCentral, BehindSatellites, AheadOfCentral, AheadOfSatellites]
+        for doubt in [Before2025, BehindLastContact, BehindCentral, BehindSatellites, AheadOfCentral, AheadOfSatellites]
         {
             assert!(own(doubt, TimeMs(1_795_256_100_000)).contains("says 2026-11-21 10:15:00 UTC"));
         }

@@ -191,8 +191,9 @@ fn clock_words(peer: &str, health: &LinkHealth) -> Option<String> {
     let words = clocks::neighbour(Told { peer, clock: &clock, ahead_ms, is_wrong });
     words.or_else(|| {
         let length = length(ahead_ms.unsigned_abs());
-        (ahead_ms < -BEHIND_MS)
-            .then(|| format!("its last bundle was made {length} before it came, or its clock is behind by up to as much"))
+        (ahead_ms < -BEHIND_MS).then(|| {
+            format!("its last bundle was made {length} before it came, or its clock is behind by up to as much")
+        })
     })
 }
 

@@ -37,7 +37,8 @@ mod tests {
 
     #[test]
     fn the_largest_unit_is_enough() {
-        let all: Vec<_> = [999, 1_000, 59_999, 60_000, 3_600_000, 172_800_000, 441_797_328_000].into_iter().map(length).collect();
+        let all: Vec<_> =
+            [999, 1_000, 59_999, 60_000, 3_600_000, 172_800_000, 441_797_328_000].into_iter().map(length).collect();
         assert_eq!(all, ["0 seconds", "1 second", "59 seconds", "1 minute", "1 hour", "2 days", "14 years"]);
         assert_eq!(day(TimeMs(1_795_256_100_000)), "2026-11-21");
         assert_eq!(second(TimeMs(1_795_256_100_000)), "2026-11-21 10:15:00 UTC");

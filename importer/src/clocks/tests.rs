@@ -85,7 +85,11 @@ fn a_clock_in_2040_is_shifted_back_but_not_before_what_it_overwrote() {
     assert_eq!(receipt.effective(late, None, None), Some(TimeMs(NOW.0 - DAY)));
     let base = version(NOW.0 - 10, 2);
     assert_eq!(receipt.effective(late, Some(base), None), Some(TimeMs(NOW.0 - 9)));
-    assert_eq!(receipt.effective(version(3, 1), None, None), Some(TimeMs(1)), "an edit is never as old as what was found");
+    assert_eq!(
+        receipt.effective(version(3, 1), None, None),
+        Some(TimeMs(1)),
+        "an edit is never as old as what was found"
+    );
     assert_eq!(receipt.effective(version(0, 1), None, None), None, "setup found it");
 }
 

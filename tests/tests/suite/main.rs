@@ -5,6 +5,7 @@ mod anything;
 mod at_work;
 mod beside;
 mod capture;
+mod clocks;
 mod constraints;
 mod districts;
 mod every_type;
