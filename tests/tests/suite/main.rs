@@ -15,6 +15,7 @@ mod identities;
 mod merging;
 mod odd_names;
 mod openmrs;
+mod orders;
 mod postgres_connect;
 mod promise_1;
 mod promise_5;
