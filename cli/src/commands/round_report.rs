@@ -297,6 +297,7 @@ mod tests {
         let came = bundle("clinic-07", "ministry", BundleResult::Applied);
         let ahead = BundleReport { created, clock_ahead_ms: Some(441_797_328_000), ..came.clone() };
         let (text, exit) = print(vec![ahead.clone()], false);
+        let text = text.replace('\n', " ");
         assert!(text.contains("the clock of clinic-07 is 14 years ahead of ours"), "{text}");
         assert_eq!(exit, Exit::Done);
         let right = BundleReport { created, clock_ahead_ms: Some(0), ..came };
