@@ -294,11 +294,11 @@ mod tests {
     #[test]
     fn a_clock_that_cannot_be_right_is_told() {
         let created = Some(TimeMs(1_795_256_100_000));
-        let came = bundle("clinic-07", "ministry", BundleResult::Applied);
+        let came = bundle("hilltop", "clinic-07", BundleResult::Applied);
         let ahead = BundleReport { created, clock_ahead_ms: Some(441_797_328_000), ..came.clone() };
         let (text, exit) = print(vec![ahead.clone()], false);
         let text = text.replace('\n', " ");
-        assert!(text.contains("the clock of clinic-07 is 14 years ahead of ours"), "{text}");
+        assert!(text.contains("the clock of hilltop is 14 years ahead of ours"), "{text}");
         assert_eq!(exit, Exit::Done);
         let right = BundleReport { created, clock_ahead_ms: Some(0), ..came };
         assert!(!print(vec![ahead, right], false).0.contains("the clock of"), "it was set right since");
