@@ -4,10 +4,11 @@
 
 use std::ops::ControlFlow;
 
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::limits::RECORD_BYTES_MAX;
 use saddlebag_formats::{
-    Action, ColumnChange, ColumnDescription, LinkId, RecordChange, SeenVersions, Seq, TableChanges, TableDescription,
-    Uid,
+    Action, ColumnChange, ColumnDescription, LinkId, RecordChange, Seen, SeenVersions, Seq, TableChanges,
+    TableDescription, Uid,
 };
 use saddlebag_stores::config::Direction;
 use saddlebag_stores::ledger::{Link, PeerRole};
@@ -205,14 +206,18 @@ impl<'a> Choice<'a> {
         let mut columns = Vec::with_capacity(self.table.columns.len());
         for ((column, value), index) in self.table.columns.iter().zip(record.values).zip(0..) {
             let state = record.state.of(column.id);
-            if state.seq <= self.after || state.source == Some(self.link) || record.unknown.contains(&column.id) {
+            let after = Seq(self.after.0 + u64::from(is_on(Fault::AfterTooHigh) && self.after.0 > 0));
+            if state.seq <= after || state.source == Some(self.link) || record.unknown.contains(&column.id) {
+                continue;
+            }
+            if is_on(Fault::HighColumnsSkipped) && state.seq > self.upto {
                 continue;
             }
             columns.push(ColumnChange {
                 column: index,
                 value,
                 version: state.version,
-                base: state.base.filter(|_| self.up),
+                base: state.base.filter(|_| self.up && !is_on(Fault::BaseDropped)),
                 seq: state.seq,
                 effective: state.effective,
             });
@@ -239,7 +244,10 @@ impl<'a> Choice<'a> {
             return None;
         }
         let index = |id| self.table.index_of_id(id).and_then(|index| u16::try_from(index).ok());
-        let seen = SeenVersions::from_row_state(&tombstone.state, index);
+        let mut seen = SeenVersions::from_row_state(&tombstone.state, index);
+        if is_on(Fault::SeenForgotten) {
+            seen = SeenVersions { row: Seen { version: tombstone.version, base: None }, columns: Vec::new() };
+        }
         let (version, seq, same_as) = (tombstone.version, tombstone.seq, tombstone.same_as);
         let action = Action::Delete { version, seq, seen, same_as };
         Some(RecordChange { uid: tombstone.uid, action })

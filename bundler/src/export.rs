@@ -12,6 +12,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use saddlebag_formats::ambient::{Clock, Entropy};
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::file_name::file_name;
 use saddlebag_formats::header::{Acknowledgement, BundleHeader};
 use saddlebag_formats::limits::RECORD_BYTES_MAX;
@@ -261,7 +262,11 @@ impl Exporter<'_> {
     fn read(&mut self, snapshot: &Snapshot, part: &Part) -> Result<Made, ExportError> {
         let (link, created) = (&snapshot.link, self.clock.now());
         // What is said once is said in the last part: it comes to effect when all of the feed has.
-        let receipts = if part.is_last { self.store.receipts_to_send(link.id)? } else { Vec::new() };
+        let receipts = if part.is_last && !is_on(Fault::ReceiptsDropped) {
+            self.store.receipts_to_send(link.id)?
+        } else {
+            Vec::new()
+        };
         let contents = Contents {
             number: next_number(link, self.me.epoch),
             after: part.after,
@@ -428,6 +433,9 @@ impl Exporter<'_> {
         let (number, id, upto) = (header.number, header.id, header.upto);
         link.note_sent(header.epoch, SentBundle { number, id, upto, digest: None });
         link.owes_acknowledgement = false;
+        if is_on(Fault::AcknowledgedWhenSent) {
+            link.acknowledged = link.sent;
+        }
         // Receipts come with the last part, which is none of those before: an acknowledgement of one of these must
         // not let go of them.
         let carried_by = if part.is_last { header.number } else { BundleNumber(header.number.0 + 1) };

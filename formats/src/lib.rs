@@ -13,6 +13,7 @@ pub mod codec;
 mod columns;
 mod decimals;
 pub mod envelope;
+pub mod faults;
 pub mod file_name;
 mod frame;
 pub mod hash;

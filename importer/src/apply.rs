@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::{LinkId, NodeId, TimeMs, Uid};
 use saddlebag_stores::ledger::{Conflict, HeldKind};
 use saddlebag_stores::record::Known;
@@ -20,7 +21,7 @@ use crate::holding::{self, Notes};
 use crate::incoming::{Incoming, IncomingAction, IncomingColumn};
 use crate::merge::{Setting, Side};
 use crate::merged::Merged;
-use crate::plan::{Deletion, Planned, Planner, Reburial, Write, asserted};
+use crate::plan::{Deletion, Planned, Planner, Reburial, Write, state_of_staying};
 use crate::references::{self, Buried, Target};
 use crate::tally::Tally;
 use crate::told;
@@ -141,7 +142,9 @@ impl<'a> Application<'a> {
                 return Ok(tally);
             }
             assert!(left_out.len() > known, "an attempt that fails leaves out at least one more change");
-            self.store.rollback_to_savepoint()?;
+            if !is_on(Fault::SavepointKept) {
+                self.store.rollback_to_savepoint()?;
+            }
         }
     }
 
@@ -310,6 +313,9 @@ impl<'a> Application<'a> {
 
     /// Keeps both sides of conflicts, and tells the satellite of those that are new.
     fn note(&mut self, conflicts: &[Conflict], notes: &mut Notes, tally: &mut Tally) -> Result<(), ImportError> {
+        if is_on(Fault::ConflictNotRecorded) {
+            return Ok(());
+        }
         let is_new = self.store.add_conflicts(conflicts)?;
         for conflict in conflicts.iter().zip(is_new).filter(|(_, is_new)| *is_new).map(|(conflict, _)| conflict) {
             tally.conflicts += 1;
@@ -352,7 +358,7 @@ impl<'a> Application<'a> {
             let mut records = Vec::with_capacity(deletions.len());
             for deletion in deletions {
                 let Some(Known::Live(mut record)) = known.remove(&deletion.record.uid) else { continue };
-                record.state = asserted(table, &record.state, self.store.next_seq()?);
+                record.state = state_of_staying(table, &record.state, &self.setting, self.store.next_seq()?);
                 let latest = record.state.latest();
                 conflicts.push(self.planner().deletion_conflict(table, record.uid, latest, deletion.version));
                 records.push(record);

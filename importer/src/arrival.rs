@@ -1,5 +1,6 @@
 //! Where a bundle stands in its stream: new, seen before, or too early.
 
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::header::BundleHeader;
 use saddlebag_formats::limits::SENT_BUNDLES_MAX;
 use saddlebag_formats::{BundleNumber, SentBundle, Seq};
@@ -34,10 +35,10 @@ pub(crate) fn judge(header: &BundleHeader, link: &Link) -> Result<Arrival, Impor
     if header.number == applied.number && header.id != applied.id {
         return Err(ImportError::TwoWithOneNumber { from: from(), number: header.number });
     }
-    if header.number <= applied.number {
+    if header.number <= applied.number && !is_on(Fault::NumberNotCompared) {
         return Ok(Arrival::Already);
     }
-    if header.after > applied.upto {
+    if header.after > applied.upto && !is_on(Fault::AcknowledgedTooEarly) {
         return Ok(Arrival::Early { applied: applied.upto });
     }
     Ok(Arrival::New { applied: applied.upto })

@@ -3,6 +3,7 @@
 //! "Position and causality decide; a clock only breaks ties between truly concurrent edits." Invariant: nothing here
 //! decides whether anything is accepted.
 
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::{Health, NodeId, TimeMs, Version};
 use saddlebag_stores::ledger::{Link, PeerRole};
 use serde::Serialize;
@@ -155,7 +156,7 @@ impl Receipt {
         base: Option<Version>,
         effective: Option<TimeMs>,
     ) -> Option<TimeMs> {
-        if version.is_found() {
+        if version.is_found() || is_on(Fault::EffectiveTimeIgnored) {
             return effective;
         }
         let claimed = effective.unwrap_or(version.time);

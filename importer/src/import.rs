@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use saddlebag_formats::ambient::{Clock, Entropy};
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::header::BundleHeader;
 use saddlebag_formats::node_name::NodeName;
 use saddlebag_formats::version::UNKNOWN_WRITER;
@@ -165,7 +166,7 @@ impl Importer<'_> {
                 let result = ImportResult::Waiting { missing_after: header.after, applied: so_far };
                 return Ok(applied(result, Tally::default()));
             }
-            Arrival::New { applied } => applied,
+            Arrival::New { applied } => Seq(applied.0 + u64::from(is_on(Fault::UptoTooHigh))),
         };
         let (now, links) = (self.clock.now(), self.store.links()?);
         let before = clocks::doubt(now, &links);
@@ -175,6 +176,10 @@ impl Importer<'_> {
         self.take_nodes(&opened, from.as_str())?;
         self.note_arrival(&mut link, &header, &opened);
         self.store.save_link(&link)?;
+        if is_on(Fault::AppliedBeforeWritten) {
+            self.store.commit()?;
+            self.store.begin(Access::Write)?;
+        }
         absorb(self.store, self.me.writer(), self.entropy)?;
         let receipts = std::mem::take(&mut opened.receipts).into_iter();
         let receipts: Vec<_> = receipts.map(|receipt| StoredReceipt { link: link.id, receipt }).collect();

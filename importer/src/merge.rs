@@ -4,6 +4,7 @@
 //! Versions decide, never clocks: `new`, `base` and `loc` are versions; the effective time only breaks ties
 //! between truly concurrent edits.
 
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::{ColumnState, LinkId, NodeId, Seq, TimeMs, Value, Version};
 use saddlebag_stores::config::ConflictPolicy;
 use saddlebag_stores::ledger::ConflictRule;
@@ -126,7 +127,8 @@ fn keep(setting: &Setting, pairs: &[Pair<'_>]) -> Outcome {
         let acknowledged = setting.acknowledged.min(new.known.unwrap_or(setting.acknowledged));
         is_unacknowledged(local.state, setting.uplink, acknowledged)
     };
-    if pairs.iter().any(is_unseen) { Outcome::Kept } else { Outcome::Taken }
+    let is_unseen = pairs.iter().any(is_unseen) && !is_on(Fault::UnacknowledgedOverwritten);
+    if is_unseen { Outcome::Kept } else { Outcome::Taken }
 }
 
 /// The list of a central, first that fits.
@@ -156,7 +158,7 @@ fn decide(setting: &Setting, treatment: Treatment, pairs: &[Pair<'_>]) -> Outcom
         return the_later;
     }
     // "where both ends created a record, null or the column's default gives way without a conflict"
-    if pairs.iter().all(|pair| pair.new.base.is_none()) {
+    if pairs.iter().all(|pair| pair.new.base.is_none()) && !is_on(Fault::DefaultInsists) {
         if pairs.iter().all(|pair| pair.local.is_default) {
             return Outcome::Taken;
         }
@@ -167,7 +169,7 @@ fn decide(setting: &Setting, treatment: Treatment, pairs: &[Pair<'_>]) -> Outcom
     let time = |effective: fn(&Pair<'_>) -> TimeMs| pairs.iter().map(effective).max();
     let came = time(|pair| pair.new.effective.unwrap_or(pair.new.version.time));
     let stood = time(|pair| pair.local.state.effective_time());
-    let is_newer = (came, new) > (stood, loc);
+    let is_newer = ((came, new) > (stood, loc)) != is_on(Fault::OlderWins);
     if treatment.is_quiet {
         return if is_newer { Outcome::Taken } else { Outcome::Returned };
     }
@@ -240,6 +242,7 @@ pub fn after(outcome: Outcome, setting: &Setting, pair: &Pair<'_>, seq: Seq) -> 
         Outcome::Taken | Outcome::Conflict { incoming_wins: true, .. } => {
             Some((taken(setting, pair.new, Some(pair.local.state), seq), true))
         }
+        Outcome::Returned | Outcome::Conflict { .. } if is_on(Fault::LoserNotSentBack) => None,
         Outcome::Returned | Outcome::Conflict { incoming_wins: false, .. } => {
             Some((returned(pair.local.state, setting, seq), false))
         }
@@ -265,8 +268,13 @@ pub fn taken(setting: &Setting, new: &New, local: Option<&ColumnState>, seq: Seq
 }
 
 /// What is known of a column whose value stands and must reach the link that sent another one.
+///
+/// A district's central has what it acknowledged, and perhaps something that was written upon it since: to it, nothing is
+/// said again.
 #[must_use]
 pub fn returned(local: &ColumnState, setting: &Setting, seq: Seq) -> ColumnState {
-    let source = local.source.filter(|source| *source != setting.link);
+    let is_known_above = !is_unacknowledged(local, setting.uplink, setting.acknowledged);
+    let source = if is_known_above { setting.uplink } else { None };
+    let source = source.or_else(|| local.source.filter(|source| *source != setting.link));
     ColumnState { seq, source, ..*local }
 }

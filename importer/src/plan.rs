@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::limits::TIME_MS_MAX;
 use saddlebag_formats::{ColumnState, NodeId, RowState, Seq, TimeMs, Uid, Value, Version};
 use saddlebag_stores::config::{DeletePolicy, Direction};
@@ -437,7 +438,7 @@ impl Planner<'_> {
             let own = state.version.writer == version.writer && state.version < version;
             own || state.version == known.version || Some(state.version) == known.base || state.source == Some(link)
         };
-        if states().all(is_seen) {
+        if is_on(Fault::DeletedUnseen) || states().all(is_seen) {
             return Planned::Delete(deletion);
         }
         if table.delete == DeletePolicy::Keep {
@@ -561,6 +562,17 @@ impl Planner<'_> {
 /// The state of a record that stands against all links: it travels whole to everybody.
 pub(crate) fn asserted(table: &TrackedTable, state: &RowState, seq: Seq) -> RowState {
     let column = |column: &TrackedColumn| (column.id, ColumnState { seq, source: None, ..*state.of(column.id) });
+    let columns: Vec<_> = table.columns.iter().map(column).collect();
+    RowState::from_columns(&columns).unwrap_or_else(|| state.clone())
+}
+
+/// The state of a record whose deletion is refused: it travels whole to every satellite. A district's central has not been
+/// told of the deletion, and is not told again what it has acknowledged.
+pub(crate) fn state_of_staying(table: &TrackedTable, state: &RowState, setting: &Setting, seq: Seq) -> RowState {
+    let column = |column: &TrackedColumn| {
+        let known = merge::returned(state.of(column.id), setting, seq);
+        (column.id, ColumnState { source: known.source.filter(|source| Some(*source) == setting.uplink), ..known })
+    };
     let columns: Vec<_> = table.columns.iter().map(column).collect();
     RowState::from_columns(&columns).unwrap_or_else(|| state.clone())
 }

@@ -1,5 +1,6 @@
 //! How an edit made here changes a row state. No database in it.
 
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::{ColumnState, LinkId, RowState, Seq, TimeMs, Version};
 
 use crate::record::Tombstone;
@@ -19,7 +20,8 @@ pub fn is_unacknowledged(column: &ColumnState, uplink: Option<LinkId>, acknowled
 #[must_use]
 pub fn base_for_next(before: &ColumnState, uplink: Option<LinkId>, acknowledged: Seq) -> Option<Version> {
     // What setup found may have been found elsewhere as well: an edit of it was made upon just that.
-    let is_known = before.version.is_found() || !is_unacknowledged(before, uplink, acknowledged);
+    let is_known =
+        is_on(Fault::BaseJustBefore) || before.version.is_found() || !is_unacknowledged(before, uplink, acknowledged);
     if is_known { Some(before.version) } else { before.base }
 }
 
@@ -54,7 +56,8 @@ pub fn edited(
             return (id, *known);
         }
         let base = base_for_next(known, context.uplink, context.acknowledged);
-        (id, ColumnState { version, effective, seq, source: None, base })
+        let source = known.source.filter(|_| is_on(Fault::SourceKept));
+        (id, ColumnState { version, effective, seq, source, base })
     };
     let columns: Vec<_> = all.iter().map(|id| column(*id)).collect();
     RowState::from_columns(&columns).unwrap_or_else(|| before.clone())
@@ -98,6 +101,9 @@ pub fn revived(
         let known = *state.of(*id);
         let known = ColumnState { base: known.base.filter(|_| !is_known), ..known };
         // It stands again at a new place: whoever was told of the deletion lacks it.
+        if is_on(Fault::RevivalNotSent) {
+            return (*id, ColumnState { version, seq: tombstone.state.of(*id).seq, ..known });
+        }
         let column = if present.contains(id) { ColumnState { version, ..known } } else { ColumnState { seq, ..known } };
         (*id, column)
     };

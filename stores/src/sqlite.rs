@@ -6,6 +6,7 @@
 mod affinity;
 mod beside;
 mod catalogue;
+pub mod clock;
 mod columns;
 mod feed;
 mod forget;
@@ -35,6 +36,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -124,6 +127,14 @@ impl SqliteStore {
     /// Lets the database grow to so many pages and no further, as a full disk does: for tests.
     pub fn limit_pages(&mut self, pages: i64) {
         let _granted = self.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+    }
+
+    /// Has this connection take a clock's time, in milliseconds since 1970, for the present: for tests.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn use_clock(&mut self, clock: Arc<AtomicI64>) -> Result<(), StoreError> {
+        clock::use_clock(&self.connection, clock).map_err(|error| engine("changing its clock", &error))
     }
 
     fn execute(&self, action: &str, sql: &str) -> Result<(), StoreError> {
