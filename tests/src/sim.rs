@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod events;
+pub mod fault_search;
 pub mod kept;
 pub mod look;
 pub mod model;

@@ -1,7 +1,8 @@
-//! Long runs of the simulator: `simulate --seeds 0..10000 [--resume FILE] [--minutes N] [--cores N] [--record] [--all]`.
+//! Long runs of the simulator: `simulate --seeds 0..10000 [--resume FILE] [--minutes N] [--cores N] [--record] [--all] [--faults]`.
 //!
 //! It stops at the first seed that fails, unless `--all` has it list them all. With `--resume` it goes on where it was stopped; with `--record` it adds a line
-//! to the table in `docs/reliability.md` when all seeds are done or one has failed.
+//! to the table in `docs/reliability.md` when all seeds are done or one has failed. `--faults` breaks one rule after the
+//! other on purpose and says which seed notices it.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -9,13 +10,16 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use saddlebag_formats::TimeMs;
+use saddlebag_formats::faults::Fault;
+use saddlebag_tests::sim::fault_search::{line, noticed};
 use saddlebag_tests::sim::ranges::{self, Done};
 use saddlebag_tests::sim::run::{Run, run, shrink};
 use saddlebag_tests::sim::table::{self, LongRun};
 use saddlebag_tests::sim::template::Templates;
 use saddlebag_tests::tell;
 
-const USAGE: &str = "usage: simulate --seeds 0..10000 [--resume FILE] [--minutes N] [--cores N] [--record] [--all]";
+const USAGE: &str =
+    "usage: simulate --seeds 0..10000 [--resume FILE] [--minutes N] [--cores N] [--record] [--all] [--faults]";
 
 /// Runs to find out which events a failure needs.
 const SHRINKING: usize = 300;
@@ -30,6 +34,7 @@ struct Asked {
     cores: u64,
     record: bool,
     all: bool,
+    faults: bool,
 }
 
 /// What is shared between the cores.
@@ -53,7 +58,8 @@ fn main() -> ExitCode {
 }
 
 fn asked() -> Result<Asked, String> {
-    let mut asked = Asked { seeds: 0..0, resume: None, minutes: None, cores: 1, record: false, all: false };
+    let mut asked =
+        Asked { seeds: 0..0, resume: None, minutes: None, cores: 1, record: false, all: false, faults: false };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("`{argument}` wants a value\n{USAGE}"));
@@ -65,6 +71,7 @@ fn asked() -> Result<Asked, String> {
             "--cores" => asked.cores = number(value()?)?.max(1),
             "--record" => asked.record = true,
             "--all" => asked.all = true,
+            "--faults" => asked.faults = true,
             _ => return Err(format!("`{argument}` is not known\n{USAGE}")),
         }
     }
@@ -73,6 +80,9 @@ fn asked() -> Result<Asked, String> {
 
 /// Runs all seeds that are not done; says whether none failed.
 fn work(asked: &Asked) -> Result<bool, String> {
+    if asked.faults {
+        return Ok(break_rules(asked));
+    }
     let done: Done = match asked.resume.as_ref().filter(|file| file.exists()) {
         Some(file) => std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?.parse()?,
         None => Done::default(),
@@ -95,6 +105,18 @@ fn work(asked: &Asked) -> Result<bool, String> {
     let (fewer, left_out) = shrink(failed.seed, &Templates::new(), SHRINKING);
     tell(&format!("\nwithout the events {left_out:?}:\n{}", fewer.report()));
     Ok(false)
+}
+
+/// Breaks each rule until a seed notices; says whether all were noticed.
+fn break_rules(asked: &Asked) -> bool {
+    let templates = Templates::new();
+    let mut are_noticed = true;
+    for fault in Fault::ALL {
+        let run = noticed(fault, asked.seeds.clone(), &templates);
+        tell(&line(fault, run.as_ref()));
+        are_noticed &= run.is_some();
+    }
+    are_noticed
 }
 
 /// Runs one seed after the other until there is none left, or the time is over.

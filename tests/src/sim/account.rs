@@ -7,7 +7,7 @@ use saddlebag_formats::{Uid, Value, Version};
 use super::kept::{Kept, Pair};
 use super::look::Look;
 use super::model::{Model, Spot, Write, spot};
-use super::schema::{Follow, STAY, TABLES};
+use super::schema::{Follow, PATIENT, STAY, TABLES};
 use super::world::World;
 
 /// What the nodes hold at the end, and what they keep.
@@ -214,6 +214,11 @@ impl Account<'_> {
                     || self.model().deleted.contains(&((*spot).clone(), value.clone()))
             };
             let stands = |look: &Look| look.named(STAY, name).is_some();
+            // "If a deletion is refused, so are those of the records that refer to it."
+            let patient = name.split('/').next().unwrap_or_default().to_owned();
+            if self.model().gone.contains(&(PATIENT, patient)) {
+                continue;
+            }
             if self.kept.held.is_empty() && writes.all(is_over) && self.looks.iter().any(stands) {
                 return Err(format!(
                     "the stay {name} stands, though it was deleted by somebody who had seen all of it"
