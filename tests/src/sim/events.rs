@@ -104,8 +104,13 @@ impl World {
             }
         }
         for neighbour in self.plan.neighbours(node) {
-            for bundle in self.export(node, neighbour)?.0 {
-                if random.below(12) > 0 {
+            let bundles = self.export(node, neighbour)?.0;
+            // "A newer bundle replaces its unacknowledged predecessor on the same stick."
+            if random.below(4) > 0 {
+                self.sticks[stick].retain(|other| (other.from, other.to) != (node, neighbour));
+            }
+            for bundle in bundles {
+                if random.below(8) > 0 {
                     self.sticks[stick].push(bundle);
                 }
             }
