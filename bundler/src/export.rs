@@ -16,6 +16,7 @@ use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::file_name::file_name;
 use saddlebag_formats::header::{Acknowledgement, BundleHeader};
 use saddlebag_formats::limits::RECORD_BYTES_MAX;
+use saddlebag_formats::members::anew::{IdPrefix, id_prefix};
 use saddlebag_formats::members::{Outcome, Receipt};
 use saddlebag_formats::{BundleNumber, LinkId, SentBundle, Seq};
 use saddlebag_keys::card::{Card, CardDeployment, CardError};
@@ -277,6 +278,9 @@ impl Exporter<'_> {
             nodes: snapshot.nodes.clone(),
             health: health(self.store, link, self.outbox, snapshot.after, created)?,
             receipts: receipts.into_iter().map(|stored| stored.receipt).collect(),
+            trail: trail(link, self.me.epoch),
+            anew: link.history.anew.clone(),
+            common: link.history.common.map(|(common, _)| common),
         };
         let begun = BundleWriter::new(self.me, self.keys, &snapshot.peer, contents, self.entropy);
         let mut writer = match begun {
@@ -390,6 +394,7 @@ impl Exporter<'_> {
         let link = &snapshot.link;
         let Some(last) = standing.last() else {
             return Ok(snapshot.nodes.is_some()
+                || link.history.anew.is_some()
                 || link.owes_acknowledgement
                 || choose::lacks(self.store, link, (snapshot.after, snapshot.upto))?
                 || !self.store.receipts_to_send(link.id)?.is_empty());
@@ -476,6 +481,25 @@ fn without_news(standing: Vec<OutboxBundle>) -> Exported {
 fn next_number(link: &Link, epoch: saddlebag_formats::Epoch) -> BundleNumber {
     let last = link.sent.filter(|sent| sent.epoch == epoch).map_or(0, |sent| sent.number.0);
     BundleNumber(last + 1)
+}
+
+/// The bundles before the next one that are not acknowledged: by them the other end notices a feed that was put back and
+/// went on otherwise.
+fn trail(link: &Link, epoch: saddlebag_formats::Epoch) -> Vec<IdPrefix> {
+    let acknowledged =
+        link.acknowledged.filter(|known| known.epoch == epoch).map_or(BundleNumber(0), |known| known.number);
+    let mut trail = Vec::new();
+    let mut next = next_number(link, epoch);
+    for made in link.unacknowledged.iter().rev() {
+        // Numbers without a gap tell whose they are.
+        if made.number <= acknowledged || made.number.0 + 1 != next.0 {
+            break;
+        }
+        trail.push(id_prefix(made.id));
+        next = made.number;
+    }
+    trail.reverse();
+    trail
 }
 
 /// What this node has applied of the other end's stream.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    admit, card, cat, check, conflicts, demo, export, held, import, init, inspect, join, remove, setup, status, sync,
-    verify,
+    admit, card, cat, check, conflicts, demo, export, held, import, init, inspect, join, rejoin, remove, setup, status,
+    sync, verify,
 };
 use crate::exit_code;
 use crate::layout::WIDTH;
@@ -90,6 +90,7 @@ pub enum Command {
     Inspect(inspect::InspectArgs),
     Verify(verify::VerifyArgs),
     Cat(cat::CatArgs),
+    Rejoin(rejoin::RejoinArgs),
     Remove(remove::RemoveArgs),
     Demo(demo::DemoArgs),
 }

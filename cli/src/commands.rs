@@ -15,6 +15,7 @@ pub mod inspect;
 mod introduce;
 pub mod join;
 mod known_nodes;
+pub mod rejoin;
 pub mod remove;
 mod round_report;
 pub mod setup;
@@ -48,6 +49,7 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> Result<Exit, CommandError> {
         Command::Inspect(args) => inspect::run(global, &args, console),
         Command::Verify(args) => verify::run(global, &args, console),
         Command::Cat(args) => cat::run(global, &args, console),
+        Command::Rejoin(args) => rejoin::run(global, &args, console),
         Command::Remove(args) => remove::run(global, &args, console),
         Command::Demo(args) => demo::run(global, &args, console),
     }

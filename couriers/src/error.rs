@@ -304,7 +304,8 @@ impl NodeError {
             Self::OtherName { .. } => "put the old name back: a node keeps its name",
             Self::BadNodeFile { .. } => "restore the file from a copy of the node's folder",
             Self::DatabaseIsOlder { .. } => {
-                "this version cannot rejoin yet: keep both copies of the database, and send nothing until somebody has looked"
+                "nothing was changed; if it is the right database, run `saddlebag rejoin`: what is lacking here comes back from the \
+                 neighbours, and nothing that either has is lost"
             }
             Self::HighWater(_) => "restore the file from a copy of the node's folder, or ask for help",
             Self::RightsMissing { .. } => {

@@ -24,6 +24,7 @@ pub mod node;
 mod node_names;
 pub mod place;
 pub mod record_names;
+pub mod rejoin;
 pub mod rights;
 pub mod round;
 mod settings;

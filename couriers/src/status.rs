@@ -102,14 +102,28 @@ pub struct LinkStatus {
     pub missing: Vec<u64>,
     /// All of this in a word.
     pub state: LinkState,
+    /// Why the link stands still until a person has looked; none if it does not.
+    pub stopped: Option<StoppedLink>,
     /// How the other node was, as its last bundle told; none if none has come.
     pub health: Option<LinkHealth>,
+}
+
+/// A link that stands still.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StoppedLink {
+    /// Since when, by this node's clock.
+    #[serde(serialize_with = "as_one_text")]
+    pub since: TimeMs,
+    /// What was noticed.
+    pub why: String,
 }
 
 /// A link in a word: the first that fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkState {
+    /// The two ends do not speak of one history any more: a person must look.
+    Stopped,
     /// A bundle of the other node is missing.
     Missing,
     /// Something of it is parked or quarantined.
@@ -204,6 +218,11 @@ fn link_status(
         quarantined,
         missing: missing(link, inbox),
         state: LinkState::Quiet,
+        stopped: link
+            .history
+            .stopped
+            .as_ref()
+            .map(|stopped| StoppedLink { since: stopped.since, why: stopped.why.clone() }),
         health: LinkHealth::of_link(link)?,
     };
     // A bundle that says nothing but what has arrived asks for no answer: it is not waited for.
@@ -212,7 +231,9 @@ fn link_status(
 }
 
 fn state(link: &LinkStatus, on_the_way: u64) -> LinkState {
-    if !link.missing.is_empty() {
+    if link.stopped.is_some() {
+        LinkState::Stopped
+    } else if !link.missing.is_empty() {
         LinkState::Missing
     } else if link.parked + link.quarantined > 0 {
         LinkState::Held

@@ -18,6 +18,7 @@ pub mod file_name;
 mod frame;
 pub mod hash;
 pub mod header;
+pub mod history;
 pub mod identity;
 pub mod ids;
 mod integers;

@@ -3,11 +3,13 @@
 //! Invariant: every member begins with the number of its own version (a variant of an enum: one byte), so
 //! that one kind of member can change without the others.
 
+pub mod anew;
 mod binding;
 pub(crate) mod changes;
 mod health;
 pub(crate) mod receipts;
 
+pub use anew::{Anew, Common};
 pub use binding::Binding;
 pub use changes::{ChangesError, decode_change, encode_change};
 pub use health::Health;

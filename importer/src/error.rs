@@ -49,7 +49,9 @@ pub enum ImportError {
         from: String,
     },
     /// The sender's database began another history.
-    #[error("the database of {from} was restored or replaced: it now counts from the beginning (epoch {found})")]
+    #[error(
+        "the bundle is of another history of {from} (epoch {found}) than the one that is known here (epoch {known})"
+    )]
     OtherEpoch {
         /// The sender.
         from: String,
@@ -73,6 +75,16 @@ pub enum ImportError {
         from: String,
         /// The number.
         number: BundleNumber,
+    },
+    /// The sender has heard of a later history of this node than the one that its database is in.
+    #[error("{from} knows a later history of this node (epoch {found}) than the one of its database (epoch {own})")]
+    Outlived {
+        /// The sender.
+        from: String,
+        /// The epoch that it knows.
+        found: Epoch,
+        /// The epoch of this node's database.
+        own: Epoch,
     },
     /// The list of nodes inside is not signed by the deployment, or is older.
     #[error("the list of nodes in the bundle from {from} is refused: {reason}")]
@@ -124,6 +136,15 @@ impl ImportError {
         matches!(self, Self::Head(HeadRefusal::OtherDeployment { .. } | HeadRefusal::OtherReceiver { .. }))
     }
 
+    /// Whether the two ends of the link do not speak of one history any more: a person must look.
+    #[must_use]
+    pub fn stops_the_link(&self) -> bool {
+        matches!(
+            self,
+            Self::OtherEpoch { .. } | Self::TwoWithOneNumber { .. } | Self::NeverMade { .. } | Self::Outlived { .. }
+        )
+    }
+
     /// What to do next.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
@@ -139,8 +160,13 @@ impl ImportError {
             Self::Contents { .. } | Self::OtherContents { .. } | Self::Nodes { .. } => {
                 Some("nothing was changed; ask the sender which version of saddlebag it runs, and keep the file")
             }
-            Self::OtherEpoch { .. } | Self::TwoWithOneNumber { .. } | Self::NeverMade { .. } => Some(
-                "nothing was changed and this link stands still until a person has looked: keep both databases and all bundles",
+            Self::OtherEpoch { .. } | Self::TwoWithOneNumber { .. } => Some(
+                "nothing was changed and this link stands still: at the sender, make sure that its database is the right one \
+                 and that no second machine goes on under its name; then run `saddlebag rejoin` there, and sync again",
+            ),
+            Self::NeverMade { .. } | Self::Outlived { .. } => Some(
+                "nothing was changed and this link stands still: this node's database is an older one, or a copy; if it is \
+                 the one that is to go on, run `saddlebag rejoin` here, and sync again",
             ),
             Self::NotThere { .. } => Some("name a record that stands in this database, by its uid or its key"),
             Self::NotDecidedHere { .. } => {

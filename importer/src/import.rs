@@ -6,13 +6,16 @@ use std::fmt;
 use saddlebag_formats::ambient::{Clock, Entropy};
 use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::header::BundleHeader;
+use saddlebag_formats::history::{AppliedBundle, Stopped};
+use saddlebag_formats::members::Common;
 use saddlebag_formats::node_name::NodeName;
 use saddlebag_formats::version::UNKNOWN_WRITER;
-use saddlebag_formats::{NodeId, Seq};
+use saddlebag_formats::{NodeId, Seq, Writer};
 use saddlebag_keys::card::CardDeployment;
 use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::this_node::ThisNode;
 use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole, Position, StoredReceipt};
+use saddlebag_stores::lineage;
 use saddlebag_stores::patience::Patience;
 use saddlebag_stores::store::{AbsorbContext, absorb};
 use saddlebag_stores::{Access, Store, StoreError};
@@ -25,7 +28,7 @@ use crate::merge::{Setting, Side};
 use crate::merged::{Announced, Merge, Merged};
 use crate::reading::{Opened, Signed};
 use crate::tally::{Tables, Tally};
-use crate::turns::Turns;
+use crate::turns::{Standing, Turns};
 
 /// Records of a bundle that are held in memory together. A larger bundle is decoded twice, and applied in turns.
 pub const RECORDS_AT_ONCE: usize = 20_000;
@@ -80,6 +83,17 @@ pub struct Applied {
     pub result: ImportResult,
     /// How much of it did what.
     pub tally: Tally,
+    /// Of which history of its sender it is, where that is not the one of the bundles before it.
+    pub history: Option<OtherHistory>,
+}
+
+/// A history of a sender that is not the one of the bundles before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherHistory {
+    /// It began with this bundle: the sender's database was restored, copied or replaced.
+    Anew,
+    /// Another one has followed it since.
+    Late,
 }
 
 impl Importer<'_> {
@@ -133,9 +147,33 @@ impl Importer<'_> {
                         self.absorb_beforehand()?;
                     }
                 }
+                Err(error) if error.stops_the_link() && !dry_run => {
+                    self.stop(signed.header().from, &error)?;
+                    return Err(error);
+                }
                 done => return done,
             }
         }
+    }
+
+    /// Notes that a link stands still, and why, in a transaction of its own.
+    fn stop(&mut self, peer: NodeId, why: &ImportError) -> Result<(), StoreError> {
+        self.store.begin(Access::Write)?;
+        let noted = self.note_stop(peer, why).and_then(|()| self.store.commit());
+        if noted.is_err() {
+            self.store.rollback()?;
+        }
+        noted
+    }
+
+    fn note_stop(&mut self, peer: NodeId, why: &ImportError) -> Result<(), StoreError> {
+        let Some(mut link) = self.store.links()?.into_iter().find(|link| link.peer == peer) else { return Ok(()) };
+        let why = why.to_string();
+        if link.history.stopped.as_ref().is_some_and(|stopped| stopped.why == why) {
+            return Ok(());
+        }
+        link.history.stopped = Some(Stopped { since: self.clock.now(), why });
+        self.store.save_link(&link)
     }
 
     /// Absorbs in a transaction of its own, so that the import's, which must meet no writer, becomes short.
@@ -155,9 +193,11 @@ impl Importer<'_> {
     fn take_in(&mut self, signed: &Signed<'_>, mut opened: Opened<'_>) -> Result<Applied, ImportError> {
         let header = signed.header().clone();
         let from = signed.head.sender().name.clone();
-        let applied = |result, tally| Applied { header: header.clone(), from: from.clone(), result, tally };
+        let applied =
+            |result, tally| Applied { header: header.clone(), from: from.clone(), result, tally, history: None };
         let mut link = self.link(&header)?;
-        let seen = match arrival::judge(&header, &link)? {
+        arrival::refuse_outlived(&header, &link, self.me.epoch)?;
+        let (seen, standing) = match arrival::judge(&header, &opened.binding, &link)? {
             Arrival::Already => {
                 self.remind(&mut link, &opened)?;
                 return Ok(applied(ImportResult::Already, Tally::default()));
@@ -166,15 +206,30 @@ impl Importer<'_> {
                 let result = ImportResult::Waiting { missing_after: header.after, applied: so_far };
                 return Ok(applied(result, Tally::default()));
             }
-            Arrival::New { applied } => Seq(applied.0 + u64::from(is_on(Fault::UptoTooHigh))),
+            Arrival::New { applied } => (Seq(applied.0 + u64::from(is_on(Fault::UptoTooHigh))), Standing::Next),
+            Arrival::Anew { common } => (common, Standing::Anew),
+            Arrival::Late { applied } => (applied, Standing::Late),
         };
         let (now, links) = (self.clock.now(), self.store.links()?);
-        let before = clocks::doubt(now, &links);
-        if let Some(number) = arrival::acknowledge(&header, &mut link)? {
-            self.store.receipts_arrived(link.id, number)?;
+        let doubt_before = clocks::doubt(now, &links);
+        match standing {
+            Standing::Next => {
+                if let Some(number) = arrival::acknowledge(&header, &mut link, self.me.epoch)? {
+                    self.store.receipts_arrived(link.id, number)?;
+                }
+            }
+            Standing::Anew => {
+                let before = opened.binding.anew.as_ref().map(|anew| anew.before);
+                let common = before.map(|before| Common { before, upto: seen });
+                self.go_back(&mut link, &header, common)?;
+            }
+            Standing::Late => {}
+        }
+        if let Some(Common { before, upto }) = opened.binding.common {
+            lineage::raise(self.store, before, upto)?;
         }
         self.take_nodes(&opened, from.as_str())?;
-        self.note_arrival(&mut link, &header, &opened);
+        self.note_arrival(&mut link, &header, &opened, standing);
         self.store.save_link(&link)?;
         if is_on(Fault::AppliedBeforeWritten) {
             self.store.commit()?;
@@ -187,19 +242,27 @@ impl Importer<'_> {
         let mut merged = Merged::load(self.store)?;
         self.take_merges(&link, &opened.merges, seen, &mut merged)?;
         // By what was known before this bundle, or by what it says itself.
-        let clock_doubted = before.or(clocks::doubt(now, &self.store.links()?)).is_some();
+        let clock_doubted = doubt_before.or(clocks::doubt(now, &self.store.links()?)).is_some();
         let bounds = link.role == PeerRole::Satellite && !clock_doubted;
         let receipt = bounds.then(|| Receipt::new(header.from, header.created, now));
         // What comes from the central was decided there: nothing of it is held against what the central sends next.
         let after = if link.role == PeerRole::Satellite { header.after } else { Seq(0) };
-        let turns = Turns { link: &link, seen, after, receipt, clock_doubted, merged: &merged };
-        let mut tally =
-            if opened.is_large() { turns.take(self, &mut opened)? } else { turns.at_once(self, &mut opened)? };
+        let turns = Turns { link: &link, seen, after, receipt, clock_doubted, merged: &merged, standing };
+        let mut tally = if opened.is_large() && standing != Standing::Late {
+            turns.take(self, &mut opened)?
+        } else {
+            turns.at_once(self, &mut opened)?
+        };
         if tally.records > 0 {
             tally.add_tables(self.retry_others(&link)?);
         }
         self.store.place_targets()?;
-        Ok(applied(ImportResult::Applied, tally))
+        let history = match standing {
+            Standing::Next => None,
+            Standing::Anew => Some(OtherHistory::Anew),
+            Standing::Late => Some(OtherHistory::Late),
+        };
+        Ok(Applied { history, ..applied(ImportResult::Applied, tally) })
     }
 
     fn link(&mut self, header: &BundleHeader) -> Result<Link, ImportError> {
@@ -222,7 +285,13 @@ impl Importer<'_> {
         Ok(())
     }
 
-    fn note_arrival(&self, link: &mut Link, header: &BundleHeader, opened: &Opened<'_>) {
+    fn note_arrival(&self, link: &mut Link, header: &BundleHeader, opened: &Opened<'_>, standing: Standing) {
+        let &BundleHeader { epoch, number, id, upto, .. } = header;
+        link.history.add(AppliedBundle { epoch, number, id, upto });
+        if standing == Standing::Late {
+            return;
+        }
+        link.history.stopped = None;
         let upto = link.applied_upto(header.epoch).max(header.upto);
         link.applied = Some(Position { epoch: header.epoch, number: header.number, id: header.id, upto });
         // "A bundle that holds nothing but an acknowledgement asks for none."
@@ -289,8 +358,10 @@ impl Importer<'_> {
             PeerRole::Central => Side::Satellite,
             PeerRole::Satellite => Side::Central,
         };
+        let went_on_from = lineage::went_on_from(self.store)?;
         let AbsorbContext { uplink, acknowledged, .. } = context;
-        Ok(Setting { side, link: link.id, uplink, acknowledged, me: self.me.id })
+        let left = link.history.left.map(|epoch| Writer { node: link.peer, epoch });
+        Ok(Setting { side, link: link.id, uplink, acknowledged, went_on_from, left, is_late: false, me: self.me.id })
     }
 
     /// Makes room beside the records for columns that changes bring and this schema lacks.
@@ -312,6 +383,17 @@ impl Importer<'_> {
         self.apply(link, changes, doubt.is_some())
     }
 
+    /// Applies changes that belong to an earlier history of their sender.
+    pub(crate) fn apply_late(
+        &mut self,
+        link: &Link,
+        changes: &Changes,
+        clock_doubted: bool,
+    ) -> Result<Tally, ImportError> {
+        let setting = Setting { is_late: true, ..self.setting(link)? };
+        self.apply_as(setting, link, changes, clock_doubted, true)
+    }
+
     /// Applies changes of a link; unless it is the last turn, what is held may still apply.
     pub(crate) fn apply_turn(
         &mut self,
@@ -321,6 +403,17 @@ impl Importer<'_> {
         is_last_turn: bool,
     ) -> Result<Tally, ImportError> {
         let setting = self.setting(link)?;
+        self.apply_as(setting, link, changes, clock_doubted, is_last_turn)
+    }
+
+    fn apply_as(
+        &mut self,
+        setting: Setting,
+        link: &Link,
+        changes: &Changes,
+        clock_doubted: bool,
+        is_last_turn: bool,
+    ) -> Result<Tally, ImportError> {
         self.learn_columns(changes)?;
         let tracking = self.store.tracking().clone();
         let (now, mut names) = (self.clock.now(), self.names()?);

@@ -108,6 +108,7 @@ impl Incoming {
         let mut replaced = Vec::new();
         self.identity = later.identity;
         self.merged_from = self.merged_from.or(later.merged_from);
+        self.held_as = self.held_as.take().or(later.held_as);
         match (&mut self.action, later.action) {
             (
                 IncomingAction::Write { whole, columns },

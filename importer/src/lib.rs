@@ -3,6 +3,7 @@
 //! A bundle is one transaction: what it changes, what is held of it, what is to be told of it and that it was
 //! applied stand together, or nothing of it does.
 
+mod anew;
 mod apply;
 mod arrival;
 mod aside;
@@ -26,5 +27,5 @@ mod turns;
 mod writes;
 
 pub use error::ImportError;
-pub use import::{Applied, ImportResult, Importer, RECORDS_AT_ONCE};
+pub use import::{Applied, ImportResult, Importer, OtherHistory, RECORDS_AT_ONCE};
 pub use tally::{TableTally, Tables, Tally, add as add_tables};

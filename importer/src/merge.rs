@@ -5,7 +5,7 @@
 //! between truly concurrent edits.
 
 use saddlebag_formats::faults::{Fault, is_on};
-use saddlebag_formats::{ColumnState, LinkId, NodeId, Seq, TimeMs, Value, Version};
+use saddlebag_formats::{ColumnState, LinkId, NodeId, Seq, TimeMs, Value, Version, Writer};
 use saddlebag_stores::config::ConflictPolicy;
 use saddlebag_stores::ledger::ConflictRule;
 use saddlebag_stores::raise::{base_for_next, is_unacknowledged};
@@ -37,6 +37,20 @@ pub struct Setting {
     pub acknowledged: Seq,
     /// This node.
     pub me: NodeId,
+    /// Up to here this node's feed is as it was before its database went back to an earlier state; 0 if it never did.
+    pub went_on_from: Seq,
+    /// The other end in the last history that it has left: it may have written in two copies of its database.
+    pub left: Option<Writer>,
+    /// Whether the change belongs to a history of its sender that another one has followed since.
+    pub is_late: bool,
+}
+
+impl Setting {
+    /// Whether what this writer wrote earlier was seen by it when it wrote later.
+    #[must_use]
+    pub fn is_one_history(&self, writer: Writer) -> bool {
+        self.left.is_none_or(|left| writer.node != left.node || writer.epoch > left.epoch)
+    }
 }
 
 /// How values that disagree are treated.
@@ -208,16 +222,27 @@ impl Pair<'_> {
             return Relation::Same;
         }
         // "loc = base, or loc came over the same link: taken"
-        if new.base == Some(loc) || state.source == Some(setting.link) {
+        if new.base == Some(loc) || (state.source == Some(setting.link) && !setting.is_late) {
             return Relation::Newer;
+        }
+        let by_time = if new.version > loc { Relation::Newer } else { Relation::Older };
+        // What this node had itself, and lost when its database was restored, was made upon what it went on from.
+        if new.base == Some(Version::YOURS) {
+            if state.seq <= setting.went_on_from {
+                return Relation::Newer;
+            }
+            // Both came back from there: in one history, a later edit has the greater version.
+            if state.base == Some(Version::YOURS) {
+                return by_time;
+            }
         }
         // What setup found there is what was overwritten here.
         if new.version.is_found() && state.base == Some(new.version) {
             return Relation::Older;
         }
         // One writer writes a record in order, each time upon what it wrote before.
-        if new.version.writer == loc.writer && !new.version.is_found() {
-            return if new.version > loc { Relation::Newer } else { Relation::Older };
+        if new.version.writer == loc.writer && !new.version.is_found() && setting.is_one_history(loc.writer) {
+            return by_time;
         }
         Relation::Concurrent
     }

@@ -90,6 +90,9 @@ pub(crate) enum Planned {
     Hold(HeldKind, String),
 }
 
+/// Columns that are decided about together, by index.
+type Unit = Vec<(usize, New)>;
+
 /// All that a decision about a record may look at.
 pub(crate) struct Planner<'a> {
     pub(crate) setting: Setting,
@@ -273,8 +276,8 @@ impl Planner<'_> {
 
     /// Columns that are decided about together: at a central, those that are merged as one value. A satellite decides
     /// nothing, and takes what it may take.
-    fn units(&self, table: &TrackedTable, columns: Vec<(usize, New)>) -> Vec<Vec<(usize, New)>> {
-        let mut units: Vec<(Option<usize>, Vec<(usize, New)>)> = Vec::with_capacity(columns.len());
+    fn units(&self, table: &TrackedTable, columns: Unit) -> Vec<Unit> {
+        let mut units: Vec<(Option<usize>, Unit)> = Vec::with_capacity(columns.len());
         for (index, new) in columns {
             let group = table.group_of(table.columns[index].id).filter(|_| self.setting.side == Side::Central);
             match units.iter_mut().find(|(known, _)| group.is_some() && *known == group) {
@@ -325,7 +328,7 @@ impl Planner<'_> {
         columns: Vec<(usize, New)>,
         seq: Seq,
     ) -> Planned {
-        let Setting { side, link, uplink, acknowledged, .. } = self.setting;
+        let Setting { side, link, uplink, acknowledged, went_on_from, .. } = self.setting;
         if side == Side::Satellite {
             // Its central has not been told of the deletion yet, and will decide.
             if is_unacknowledged(&tombstone.as_column(), uplink, acknowledged) {
@@ -363,6 +366,10 @@ impl Planner<'_> {
         let mut states: BTreeMap<u16, ColumnState> =
             table.columns.iter().map(|column| (column.id, *write.state.of(column.id))).collect();
         let mut latest = tombstone.version;
+        // It was brought back in a history that this node had itself, and lost.
+        let is_own_past = |(_, new): &(usize, New)| new.base == Some(Version::YOURS);
+        let is_told =
+            tombstone.source == Some(link) || (tombstone.seq <= went_on_from && columns.iter().all(is_own_past));
         for (index, new) in columns {
             let column = &table.columns[index];
             latest = latest.max(new.version);
@@ -373,7 +380,7 @@ impl Planner<'_> {
         write.state = RowState::from_columns(&states).unwrap_or(write.state);
         write.hash = self.hash_of(table, &write);
         write.set_absent_aside(table);
-        if tombstone.source != Some(link) {
+        if !is_told {
             write.conflicts.push(self.deletion_conflict(table, tombstone.uid, latest, tombstone.version));
         }
         if goes {
@@ -435,8 +442,15 @@ impl Planner<'_> {
         }
         let is_seen = |(column, state): (&TrackedColumn, &ColumnState)| {
             let known = seen.of(&column.name);
-            let own = state.version.writer == version.writer && state.version < version;
-            own || state.version == known.version || Some(state.version) == known.base || state.source == Some(link)
+            let own = state.version.writer == version.writer
+                && state.version < version
+                && self.setting.is_one_history(version.writer);
+            // It was made in a history that this node had itself, and lost.
+            let is_own_past = known.base == Some(Version::YOURS) && state.seq <= self.setting.went_on_from;
+            own || is_own_past
+                || state.version == known.version
+                || Some(state.version) == known.base
+                || (state.source == Some(link) && !self.setting.is_late)
         };
         if is_on(Fault::DeletedUnseen) || states().all(is_seen) {
             return Planned::Delete(deletion);

@@ -1,5 +1,6 @@
 //! What saddlebag itself remembers in the application's database: links, held changes, conflicts, receipts.
 
+use saddlebag_formats::history::History;
 use saddlebag_formats::limits::SENT_BUNDLES_MAX;
 use saddlebag_formats::members::Receipt;
 use saddlebag_formats::row_state_bytes::encode_value;
@@ -62,6 +63,8 @@ pub struct Link {
     pub last_contact: Option<TimeMs>,
     /// The other end's health as it last told, in its wire form.
     pub health: Option<Vec<u8>>,
+    /// What is remembered of both streams.
+    pub history: History,
 }
 
 impl Link {
@@ -82,6 +85,7 @@ impl Link {
             nodes_known,
             last_contact: None,
             health: None,
+            history: History::default(),
         }
     }
 

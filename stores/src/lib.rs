@@ -13,6 +13,7 @@ mod engine;
 pub mod error;
 pub mod fold;
 pub mod ledger;
+pub mod lineage;
 mod merged;
 mod naming;
 pub mod patience;

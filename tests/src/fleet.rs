@@ -23,7 +23,7 @@ use saddlebag_stores::postgres::PostgresStore;
 use saddlebag_stores::sqlite::SqliteStore;
 use saddlebag_stores::store::AbsorbContext;
 use saddlebag_stores::tracking::{Numbering, Tracking};
-use saddlebag_stores::{Access, rebuilt};
+use saddlebag_stores::{Access, lineage, rebuilt};
 
 use crate::app::{App, Server};
 use crate::engines::{Engine, Engines, NodeStore, engine_of};
@@ -477,6 +477,31 @@ impl FleetNode {
         self.store = NodeStore::Away;
         self.store = open(&self.database, self.lease.as_ref());
         self.store.use_tracking(tracking);
+    }
+
+    /// What `saddlebag rejoin` does: it goes on in a new history.
+    pub fn rejoin(&mut self) {
+        self.rejoin_after(self.me.epoch);
+    }
+
+    /// The same, where its folder knows of a later history that its database does not know of.
+    pub fn rejoin_after(&mut self, published: Epoch) {
+        let [a, b, c, d, ..] = self.entropy.bytes16();
+        let (before, random) = (self.me.epoch, u32::from_le_bytes([a, b, c, d]));
+        let now = Epoch::new(before.count().max(published.count()) + 1, random);
+        self.store.begin(Access::Write).unwrap();
+        lineage::begin_anew(&mut *self.store, before, now).unwrap();
+        self.store.commit().unwrap();
+        self.me.epoch = now;
+    }
+
+    /// Why the link with a peer stands still; none if it does not.
+    pub fn stopped(&mut self, peer: NodeId) -> Option<String> {
+        self.store.begin(Access::Read).unwrap();
+        let links = self.store.links().unwrap();
+        self.store.rollback().unwrap();
+        let link = links.into_iter().find(|link| link.peer == peer).unwrap();
+        link.history.stopped.map(|stopped| stopped.why)
     }
 
     /// Brings the outbox for a peer up to date.

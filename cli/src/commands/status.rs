@@ -19,6 +19,8 @@ use crate::table::{self, Lean};
 const FREE_BYTES_LOW: u64 = 500_000_000;
 /// What to do after triggers were missing.
 const CHECK: &str = "what was written meanwhile was found by comparing its rows";
+/// What to do about a link that stands still.
+const REJOIN: &str = "`saddlebag rejoin` at the node whose database was put back lets both go on";
 
 /// Show what waits, what came, what is held and what disagrees.
 ///
@@ -138,6 +140,7 @@ fn number(number: Option<u64>) -> String {
 
 fn state(state: LinkState) -> &'static str {
     match state {
+        LinkState::Stopped => "stopped",
         LinkState::Missing => "missing",
         LinkState::Held => "held",
         LinkState::New => "new",
@@ -199,6 +202,10 @@ fn clock_words(peer: &str, health: &LinkHealth) -> Option<String> {
 
 fn print_troubles(link: &LinkStatus, console: &mut Console<'_>) -> Result<(), CommandError> {
     let peer = &link.peer;
+    if let Some(stopped) = &link.stopped {
+        let since = second(stopped.since);
+        console.note(&format!("the link with {peer} stands still since {since}: {}; {REJOIN}", stopped.why))?;
+    }
     if !link.missing.is_empty() {
         let numbers: Vec<_> = link.missing.iter().map(u64::to_string).collect();
         console.say(&format!("{peer}: later bundles wait for bundle {}, which has not come.", numbers.join(", ")))?;
@@ -250,6 +257,7 @@ mod tests {
             quarantined: 0,
             missing: Vec::new(),
             state: LinkState::Sent,
+            stopped: None,
             health: Some(health(0)),
         }
     }

@@ -5,7 +5,7 @@
 
 use saddlebag_formats::header::{BundleHeader, KeyId};
 use saddlebag_formats::{Head, NodeId};
-use saddlebag_importer::{Applied, ImportError, ImportResult};
+use saddlebag_importer::{Applied, ImportError, ImportResult, OtherHistory};
 use saddlebag_keys::files::{self, FileError};
 use saddlebag_keys::this_node::ThisNode;
 use saddlebag_keys::trust::Peer;
@@ -138,7 +138,9 @@ impl<'a> TakeIn<'a> {
     fn applied(&mut self, candidate: &Candidate, applied: &Applied, bytes: &[u8]) -> Result<BundleReport, NodeError> {
         let header = &applied.header;
         let (result, reason) = match &applied.result {
-            ImportResult::Applied => (BundleResult::Applied, None),
+            ImportResult::Applied => {
+                (BundleResult::Applied, applied.history.map(|history| history_words(history).to_owned()))
+            }
             ImportResult::Already => (BundleResult::Already, None),
             ImportResult::Waiting { missing_after, applied: so_far } => {
                 let reason = format!(
@@ -168,8 +170,9 @@ impl<'a> TakeIn<'a> {
             ..report.with_clocks(header.created, self.node.clock.now())
         };
         let hint = "bring the bundle before it too; the sender sends again what was not acknowledged";
+        let hint = Some(hint).filter(|_| result == BundleResult::Waiting);
         Ok(match reason {
-            Some(reason) => report.because(reason, Some(hint)),
+            Some(reason) => report.because(reason, hint),
             None => report,
         })
     }
@@ -211,5 +214,16 @@ impl<'a> TakeIn<'a> {
         let listed = self.node.deployment.as_ref().and_then(|(_, nodes)| nodes.list().node(id));
         let linked = self.links.iter().find(|link| link.peer == id).map(|link| link.name.clone());
         linked.or_else(|| listed.map(|node| node.name.to_string())).unwrap_or_else(|| id.to_string())
+    }
+}
+
+/// What people are told of a bundle that did not simply follow the one before it.
+fn history_words(history: OtherHistory) -> &'static str {
+    match history {
+        OtherHistory::Anew => {
+            "its sender has begun a new history: its database was restored, copied or replaced; both ends tell each other \
+             what the other one lacks"
+        }
+        OtherHistory::Late => "it is of a history that its sender has left; what it brings was taken all the same",
     }
 }

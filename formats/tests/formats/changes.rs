@@ -144,6 +144,6 @@ fn the_bytes_are_fixed() {
     let archive = zstd::decode_all(packed.as_slice()).unwrap();
     assert_eq!(
         hex::encode(Sha256::digest(&archive)),
-        "2c852bc987c59897a7ba89cb2d30a011cf6057122b61f4d980b009d48cd94578"
+        "2bda37137d58006d6dc96e09d72ec094e686805ecd4a18775ecc67aa4d6dd275"
     );
 }

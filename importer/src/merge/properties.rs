@@ -70,7 +70,16 @@ fn columns() -> impl Strategy<Value = Vec<Column>> {
 }
 
 fn central() -> Setting {
-    Setting { side: Side::Central, link: LINK, uplink: None, acknowledged: Seq(0), me: ME }
+    Setting {
+        side: Side::Central,
+        link: LINK,
+        uplink: None,
+        acknowledged: Seq(0),
+        me: ME,
+        went_on_from: Seq(0),
+        left: None,
+        is_late: false,
+    }
 }
 
 impl Column {
@@ -182,7 +191,7 @@ proptest! {
             }
             // The return acknowledges what it decides about.
             let satellite =
-                Setting { side: Side::Satellite, link: OTHER, uplink: Some(OTHER), acknowledged: Seq(5), me: ME };
+                Setting { side: Side::Satellite, link: OTHER, uplink: Some(OTHER), acknowledged: Seq(5), ..central() };
             let back = New {
                 value: Value::Integer(7),
                 version: central_state.version,

@@ -19,12 +19,21 @@ fn new(value: i64, version: Version, base: Option<Version>) -> New {
 }
 
 fn central() -> Setting {
-    Setting { side: Side::Central, link: LinkId(1), uplink: None, acknowledged: Seq(0), me: ME }
+    Setting {
+        side: Side::Central,
+        link: LinkId(1),
+        uplink: None,
+        acknowledged: Seq(0),
+        me: ME,
+        went_on_from: Seq(0),
+        left: None,
+        is_late: false,
+    }
 }
 
 fn satellite(acknowledged: u64) -> Setting {
     let link = LinkId(1);
-    Setting { side: Side::Satellite, link, uplink: Some(link), acknowledged: Seq(acknowledged), me: ME }
+    Setting { side: Side::Satellite, link, uplink: Some(link), acknowledged: Seq(acknowledged), ..central() }
 }
 
 fn outcome(setting: &Setting, new: &New, value: i64, state: &ColumnState) -> Outcome {
@@ -192,4 +201,38 @@ fn a_district_remembers_what_a_change_from_below_was_based_on() {
     assert_eq!(taken(&setting, &new, Some(&acknowledged), Seq(8)).base, Some(version(10, 9)));
     let pending = ColumnState { seq: Seq(4), base: Some(version(2, 9)), ..acknowledged };
     assert_eq!(taken(&setting, &new, Some(&pending), Seq(8)).base, Some(version(2, 9)));
+}
+
+#[test]
+fn what_a_restored_central_had_itself_comes_back_to_it() {
+    let restored = Setting { went_on_from: Seq(10), ..central() };
+    let back = new(2, version(20, 3), Some(Version::YOURS));
+    let known = state(version(10, 2), Some(2), 10);
+    assert_eq!(outcome(&restored, &back, 1, &known), Outcome::Taken);
+    let edited_since = ColumnState { seq: Seq(11), ..known };
+    assert_eq!(outcome(&restored, &back, 1, &edited_since), conflict(true, ConflictRule::Newest));
+    let came_back = taken(&restored, &back, Some(&known), Seq(12));
+    let older = new(3, version(15, 4), Some(Version::YOURS));
+    assert_eq!(outcome(&restored, &older, 2, &came_back), Outcome::Returned);
+    let newer = new(3, version(25, 4), Some(Version::YOURS));
+    assert_eq!(outcome(&restored, &newer, 2, &came_back), Outcome::Taken);
+}
+
+#[test]
+fn what_two_copies_of_a_database_wrote_under_one_name_is_a_conflict() {
+    let writer = version(0, 1).writer;
+    let copied = Setting { left: Some(writer), ..central() };
+    let later = new(3, version(20, 1), Some(version(1, 9)));
+    let standing = state(version(10, 1), None, 1);
+    assert_eq!(outcome(&copied, &later, 2, &standing), conflict(true, ConflictRule::Newest));
+    let since = Setting { left: Some(Writer { epoch: Epoch(0), ..writer }), ..central() };
+    assert_eq!(outcome(&since, &later, 2, &standing), Outcome::Taken);
+}
+
+#[test]
+fn what_comes_late_does_not_replace_what_came_after_it() {
+    let late = Setting { is_late: true, ..central() };
+    let standing = state(version(30, 5), Some(1), 9);
+    let came = new(2, version(20, 1), Some(version(1, 9)));
+    assert_eq!(outcome(&late, &came, 1, &standing), conflict(false, ConflictRule::Newest));
 }

@@ -1,6 +1,8 @@
 //! Settings and links.
 
 use postgres::Row;
+use saddlebag_formats::codec::CodecError;
+use saddlebag_formats::history::History;
 use saddlebag_formats::sent_bundles::{decode_sent_bundles, encode_sent_bundles};
 use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, Seq, TimeMs};
 use uuid::Uuid;
@@ -23,7 +25,7 @@ pub(super) fn set_setting(client: &mut Client, name: &str, value: &[u8]) -> Resu
     client.execute("writing a setting", sql, &[&name, &value]).map(drop)
 }
 
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 23] = [
     "id",
     "peer",
     "name",
@@ -46,6 +48,7 @@ const COLUMNS: [&str; 22] = [
     "last_contact",
     "health",
     "unacknowledged",
+    "history",
 ];
 
 pub(super) fn links(client: &mut Client) -> Result<Vec<Link>, StoreError> {
@@ -71,7 +74,13 @@ fn link(action: &str, row: &Row) -> Result<Link, StoreError> {
         nodes_known: unsigned(action, row, 18)?,
         last_contact: field::<Option<i64>>(action, row, 19)?.map(TimeMs),
         health: field(action, row, 20)?,
+        history: history(action, row, 22)?,
     })
+}
+
+fn history(action: &str, row: &Row, index: usize) -> Result<History, StoreError> {
+    let damaged = |error: CodecError| StoreError::Damaged { what: "a link".to_owned(), reason: error.to_string() };
+    History::decode(field(action, row, index)?).map_err(damaged)
 }
 
 fn position(action: &str, row: &Row, start: usize) -> Result<Option<Position>, StoreError> {
@@ -137,6 +146,7 @@ pub(super) fn save_link(client: &mut Client, link: &Link) -> Result<(), StoreErr
                 &link.last_contact.map(|time| time.0),
                 &link.health,
                 &encode_sent_bundles(&link.unacknowledged),
+                &link.history.encode(),
             ],
         )
         .map(drop)
@@ -183,6 +193,8 @@ mod tests {
             SentBundle { number, id: BundleId([7; 16]), upto, digest }
         };
         central.unacknowledged = vec![made(4, Some(u64::MAX)), made(5, None)];
+        let Position { epoch, number, id, upto } = position(6).unwrap();
+        central.history.add(saddlebag_formats::history::AppliedBundle { epoch, number, id, upto });
         save_link(&mut client, &central).unwrap();
         assert_eq!(links(&mut client).unwrap(), [central, satellite]);
     }

@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS saddlebag.link (
     acknowledged_epoch bigint, acknowledged_number bigint, acknowledged_id uuid, acknowledged_upto bigint,
     applied_epoch bigint, applied_number bigint, applied_id uuid, applied_upto bigint,
     owes_acknowledgement boolean NOT NULL, nodes_known bigint NOT NULL, last_contact bigint, health bytea,
-    unacknowledged bytea NOT NULL);
+    unacknowledged bytea NOT NULL, history bytea NOT NULL);
 CREATE TABLE IF NOT EXISTS saddlebag.held (
     link bigint NOT NULL, table_name text COLLATE \"C\" NOT NULL, uid uuid NOT NULL, kind text NOT NULL,
     reason text NOT NULL, change bytea NOT NULL, known bytea NOT NULL, since bigint NOT NULL, told text,

@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS saddlebag_link (
     acknowledged_epoch INTEGER, acknowledged_number INTEGER, acknowledged_id BLOB, acknowledged_upto INTEGER,
     applied_epoch INTEGER, applied_number INTEGER, applied_id BLOB, applied_upto INTEGER,
     owes_acknowledgement INTEGER NOT NULL, nodes_known INTEGER NOT NULL, last_contact INTEGER, health BLOB,
-    unacknowledged BLOB NOT NULL);
+    unacknowledged BLOB NOT NULL, history BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS saddlebag_held (
     link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL,
     change BLOB NOT NULL, known BLOB NOT NULL, since INTEGER NOT NULL, told TEXT,

@@ -1,6 +1,7 @@
 //! Settings and links.
 
 use rusqlite::{Connection, Row, params};
+use saddlebag_formats::history::History;
 use saddlebag_formats::sent_bundles::{decode_sent_bundles, encode_sent_bundles};
 use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, Seq, TimeMs};
 
@@ -27,7 +28,7 @@ const COLUMNS: &str = "id, peer, name, role, card, \
     sent_epoch, sent_number, sent_id, sent_upto, \
     acknowledged_epoch, acknowledged_number, acknowledged_id, acknowledged_upto, \
     applied_epoch, applied_number, applied_id, applied_upto, \
-    owes_acknowledgement, nodes_known, last_contact, health, unacknowledged";
+    owes_acknowledgement, nodes_known, last_contact, health, unacknowledged, history";
 
 pub(super) fn links(connection: &Connection) -> Result<Vec<Link>, StoreError> {
     let failed = |error| engine("reading the links", &error);
@@ -60,7 +61,13 @@ fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
         nodes_known: row.get::<_, i64>(18)?.cast_unsigned(),
         last_contact: row.get::<_, Option<i64>>(19)?.map(TimeMs),
         health: row.get(20)?,
+        history: history(row, 22)?,
     })
+}
+
+fn history(row: &Row<'_>, at: usize) -> rusqlite::Result<History> {
+    let damaged = |error| rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Blob, Box::new(error));
+    History::decode(&row.get::<_, Vec<u8>>(at)?).map_err(damaged)
 }
 
 fn position(row: &Row<'_>, start: usize) -> rusqlite::Result<Option<Position>> {
@@ -86,7 +93,7 @@ pub(super) fn save_link(connection: &Connection, link: &Link) -> Result<(), Stor
         PeerRole::Central => "central",
         PeerRole::Satellite => "satellite",
     };
-    let marks = super::sql::marks(22);
+    let marks = super::sql::marks(23);
     let sql = format!("INSERT OR REPLACE INTO saddlebag_link ({COLUMNS}) VALUES ({marks})");
     let epoch = |position: Option<Position>| position.map(|position| position.epoch.0.cast_signed());
     let number = |position: Option<Position>| position.map(|position| position.number.0.cast_signed());
@@ -119,6 +126,7 @@ pub(super) fn save_link(connection: &Connection, link: &Link) -> Result<(), Stor
                 link.last_contact.map(|time| time.0),
                 link.health,
                 encode_sent_bundles(&link.unacknowledged),
+                link.history.encode(),
             ],
         )
         .map_err(|error| engine("writing a link", &error))?;

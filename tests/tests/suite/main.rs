@@ -8,6 +8,7 @@ mod capture;
 mod clocks;
 mod constraints;
 mod districts;
+mod epochs;
 mod every_type;
 mod faults;
 mod found;
