@@ -344,7 +344,8 @@ impl FleetNode {
     ) -> Self {
         let database = folder.join(name).join("app.db");
         std::fs::create_dir_all(folder.join(name).join("outbox")).unwrap();
-        std::fs::write(&database, &template.database).unwrap();
+        let mut file = std::fs::File::create_new(&database).unwrap();
+        std::io::Write::write_all(&mut file, &template.database).unwrap();
         let app = connect(&database, None);
         let mut node = Self::on(database, None, app, name, deployment, entropy);
         node.store.use_tracking(template.tracking.clone());

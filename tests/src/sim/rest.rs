@@ -61,8 +61,8 @@ impl World {
     fn check(&mut self) -> Result<(), String> {
         let kept = Kept::of(self)?;
         let versions: Vec<Versions> = self.fleet.nodes.iter_mut().map(|node| node.versions()).collect();
-        for node in 0..self.plan.names.len() {
-            let line = format!("{:?} {:?}", versions[node], kept.conflicts[node]);
+        for (node, (versions, conflicts)) in versions.iter().zip(&kept.conflicts).enumerate() {
+            let line = format!("{versions:?} {conflicts:?}");
             self.trace.say(format!("{} ends with {line}", self.name(node)));
         }
         self.same_versions(&versions, &kept)?;
