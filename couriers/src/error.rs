@@ -265,6 +265,24 @@ pub enum NodeError {
         /// How many there are.
         count: usize,
     },
+    /// There is no such conflict at a satellite.
+    #[error(
+        "there is no conflict with the number {number} here: what this node and {central} disagree about is decided at {central}"
+    )]
+    ConflictElsewhere {
+        /// As it was typed.
+        number: u64,
+        /// The central.
+        central: String,
+    },
+    /// A conflict that cannot be decided in this way.
+    #[error("conflict {number}: {reason}")]
+    Conflict {
+        /// Its number.
+        number: u64,
+        /// Why.
+        reason: String,
+    },
     /// A bundle that only another node can open.
     #[error("`{}` is sealed for {to}: nobody else can open it{}", file.display(), if *is_own { ", not even this node, which made it" } else { "" })]
     SealedForOther {
@@ -348,7 +366,11 @@ impl NodeError {
             Self::NoReason => "say why with `--reason`: the others will want to know",
             Self::UnknownRecord { .. } => "give its uid, or its primary key in this database",
             Self::UnknownConflict { count: 0, .. } => "there are no conflicts at this node",
-            Self::UnknownConflict { .. } => "`saddlebag conflicts` lists them, with their numbers",
+            Self::UnknownConflict { .. } => "`saddlebag conflicts --all` lists them, with their numbers",
+            Self::Conflict { .. } => "nothing was changed; `saddlebag conflicts show` has both sides",
+            Self::ConflictElsewhere { .. } => {
+                "ask the people there to run `saddlebag conflicts resolve`; or change the value here: that is an edit"
+            }
             Self::SealedForOther { is_own: false, .. } => "carry it on: it is for somebody else",
             Self::SealedForOther { .. } => "run `saddlebag cat` at the node that it is for",
             Self::BundleFile { source, .. } => return source.hint().map(str::to_owned),

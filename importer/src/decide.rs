@@ -113,7 +113,7 @@ impl Importer<'_> {
         Ok(tally)
     }
 
-    fn within<T>(&mut self, work: impl Fn(&mut Self) -> Result<T, ImportError>) -> Result<T, ImportError> {
+    pub(crate) fn within<T>(&mut self, work: impl Fn(&mut Self) -> Result<T, ImportError>) -> Result<T, ImportError> {
         let mut patience = Patience::default();
         loop {
             self.store.begin(Access::Write)?;

@@ -116,6 +116,28 @@ pub enum ImportError {
         /// The central.
         central: String,
     },
+    /// There is no such conflict.
+    #[error("there is no conflict with the number {number}")]
+    NoConflict {
+        /// The number.
+        number: u64,
+    },
+    /// A satellite does not decide conflicts with its central.
+    #[error("conflict {number} is with {central}, and is decided there")]
+    ConflictOfCentral {
+        /// The conflict's number.
+        number: u64,
+        /// The central.
+        central: String,
+    },
+    /// What was decided cannot be carried out.
+    #[error("conflict {number} was not resolved: {reason}")]
+    NotResolved {
+        /// The conflict's number.
+        number: u64,
+        /// Why.
+        reason: String,
+    },
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -173,6 +195,11 @@ impl ImportError {
                 Some("correct one of the two records here, or have the central say that they are one")
             }
             Self::NotHeld { .. } => Some("`saddlebag held` shows what is held"),
+            Self::NoConflict { .. } => Some("`saddlebag conflicts --all` lists them, with their numbers"),
+            Self::ConflictOfCentral { .. } => Some(
+                "ask the people there to run `saddlebag conflicts resolve`; or change the value here: that is an edit",
+            ),
+            Self::NotResolved { .. } => Some("nothing was changed; `saddlebag conflicts show` has both sides"),
             Self::Store(error) => Some(error.hint()),
             Self::Damaged { .. } => Some("restore the database from a backup, or ask for help"),
         }

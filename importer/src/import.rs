@@ -316,7 +316,7 @@ impl Importer<'_> {
     }
 
     /// The names of all nodes of the deployment.
-    fn names(&mut self) -> Result<HashMap<NodeId, String>, ImportError> {
+    pub(crate) fn names(&mut self) -> Result<HashMap<NodeId, String>, ImportError> {
         let (Some(key), Some(nodes)) = (self.store.setting(DEPLOYMENT_KEY)?, self.store.setting(NODES)?) else {
             return Ok(HashMap::new());
         };

@@ -21,6 +21,7 @@ mod order;
 mod plan;
 mod reading;
 mod references;
+mod resolve;
 mod tally;
 mod told;
 mod turns;
@@ -28,4 +29,6 @@ mod writes;
 
 pub use error::ImportError;
 pub use import::{Applied, ImportResult, Importer, OtherHistory, RECORDS_AT_ONCE};
+pub use import::{Applied, ImportResult, Importer, RECORDS_AT_ONCE};
+pub use resolve::{Choice, Judge, Resolved, Take};
 pub use tally::{TableTally, Tables, Tally, add as add_tables};

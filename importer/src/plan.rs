@@ -39,7 +39,7 @@ impl Write {
     }
 
     /// Sets aside the columns that this schema lacks.
-    fn set_absent_aside(&mut self, table: &TrackedTable) {
+    pub(crate) fn set_absent_aside(&mut self, table: &TrackedTable) {
         for index in self.values.keys().filter(|index| table.columns[**index].absent.is_some()) {
             self.aside.insert(*index, Aside { shown: None, why: BesideWhy::NoColumn });
         }

@@ -273,6 +273,36 @@ impl ConflictSide {
     }
 }
 
+/// What a person chose of a conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Taken {
+    /// What stood from the conflict on.
+    Stands,
+    /// The other side.
+    Other,
+    /// Another value.
+    Value,
+}
+
+/// What a person decided about a conflict. It may be decided again: the last counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The conflict's number.
+    pub conflict: u64,
+    /// What was chosen.
+    pub taken: Taken,
+    /// The value, in its encoding; none where it is a deletion, or the record itself.
+    pub value: Option<Vec<u8>>,
+    /// The version under which it stands.
+    pub version: Version,
+    /// Who decided.
+    pub by: String,
+    /// Why, in that person's words.
+    pub because: Option<String>,
+    /// When, by this node's clock.
+    pub at: TimeMs,
+}
+
 /// A receipt, to be sent or received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredReceipt {
@@ -289,7 +319,7 @@ pub struct LinkCounts {
     pub parked: u64,
     /// Quarantined changes.
     pub quarantined: u64,
-    /// Conflicts found.
+    /// Conflicts that no person has decided about.
     pub conflicts: u64,
 }
 

@@ -10,6 +10,7 @@ mod catalogue;
 mod client;
 mod conflicts;
 mod connect;
+mod decisions;
 mod feed;
 mod fields;
 mod forms;
@@ -50,7 +51,7 @@ use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value};
 use crate::difference::{Difference, HomeRow};
 use crate::engine::damaged;
 use crate::error::StoreError;
-use crate::ledger::{Beside, Conflict, Dropped, Held, Link, LinkCounts, StoredReceipt};
+use crate::ledger::{Beside, Conflict, Decision, Dropped, Held, Link, LinkCounts, StoredReceipt};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use crate::referring::ReferringColumn;
 use crate::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
@@ -573,6 +574,14 @@ impl Store for PostgresStore {
 
     fn add_conflicts(&mut self, conflicts: &[Conflict]) -> Result<Vec<bool>, StoreError> {
         conflicts::add(&mut self.client, &mut self.writers, conflicts)
+    }
+
+    fn add_decision(&mut self, decision: &Decision) -> Result<(), StoreError> {
+        decisions::add(&mut self.client, &mut self.writers, decision)
+    }
+
+    fn decisions(&mut self) -> Result<Vec<Decision>, StoreError> {
+        decisions::all(&mut self.client, &mut self.writers)
     }
 
     fn numbered_conflicts(&mut self) -> Result<Vec<(u64, Conflict)>, StoreError> {

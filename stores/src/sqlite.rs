@@ -8,6 +8,7 @@ mod beside;
 mod catalogue;
 pub mod clock;
 mod columns;
+mod decisions;
 mod feed;
 mod forget;
 mod forms;
@@ -48,7 +49,7 @@ use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value};
 use crate::difference::{Difference, HomeRow};
 use crate::engine::{Engine, Rows, Stored, Taken, Waiting};
 use crate::error::StoreError;
-use crate::ledger::{Beside, Conflict, Dropped, Held, Link, LinkCounts, StoredReceipt};
+use crate::ledger::{Beside, Conflict, Decision, Dropped, Held, Link, LinkCounts, StoredReceipt};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use crate::referring::ReferringColumn;
 use crate::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
@@ -510,6 +511,14 @@ impl Store for SqliteStore {
     fn add_conflicts(&mut self, conflicts: &[Conflict]) -> Result<Vec<bool>, StoreError> {
         let (connection, writers) = (&self.connection, &mut self.writers);
         conflicts.iter().map(|conflict| ledger_tables::add_conflict(connection, writers, conflict)).collect()
+    }
+
+    fn add_decision(&mut self, decision: &Decision) -> Result<(), StoreError> {
+        decisions::add(&self.connection, &mut self.writers, decision)
+    }
+
+    fn decisions(&mut self) -> Result<Vec<Decision>, StoreError> {
+        decisions::all(&self.connection, &mut self.writers)
     }
 
     fn numbered_conflicts(&mut self) -> Result<Vec<(u64, Conflict)>, StoreError> {

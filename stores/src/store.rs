@@ -8,7 +8,7 @@ use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value, Writer};
 
 use crate::difference::{Difference, HomeRow};
 use crate::error::StoreError;
-use crate::ledger::{Beside, Conflict, Dropped, Held, Link, LinkCounts, PeerRole, StoredReceipt};
+use crate::ledger::{Beside, Conflict, Decision, Dropped, Held, Link, LinkCounts, PeerRole, StoredReceipt};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use crate::restored;
 use crate::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
@@ -550,6 +550,18 @@ pub trait Store {
     /// # Errors
     /// The engine's.
     fn numbered_conflicts(&mut self) -> Result<Vec<(u64, Conflict)>, StoreError>;
+
+    /// Keeps what a person decided about a conflict.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn add_decision(&mut self, decision: &Decision) -> Result<(), StoreError>;
+
+    /// All that people decided about conflicts, oldest first.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn decisions(&mut self) -> Result<Vec<Decision>, StoreError>;
 
     /// How much is held and in conflict on a link.
     ///

@@ -2,7 +2,7 @@
 
 use saddlebag_formats::members::{Outcome, Receipt};
 
-use crate::ledger::{ConflictKind, ConflictRule, HeldKind};
+use crate::ledger::{ConflictKind, ConflictRule, HeldKind, Taken};
 
 pub(crate) fn held_name(kind: HeldKind) -> &'static str {
     match kind {
@@ -43,6 +43,22 @@ pub(crate) fn rule_name(rule: ConflictRule) -> &'static str {
 
 pub(crate) fn rule_named(name: &str) -> ConflictRule {
     RULES.iter().find(|(_, known)| *known == name).map_or(ConflictRule::Newest, |(rule, _)| *rule)
+}
+
+pub(crate) fn taken_name(taken: Taken) -> &'static str {
+    match taken {
+        Taken::Stands => "stands",
+        Taken::Other => "other",
+        Taken::Value => "value",
+    }
+}
+
+pub(crate) fn taken_named(name: &str) -> Taken {
+    match name {
+        "stands" => Taken::Stands,
+        "other" => Taken::Other,
+        _ => Taken::Value,
+    }
 }
 
 pub(crate) fn outcome_name(outcome: Outcome) -> &'static str {

@@ -44,6 +44,10 @@ CREATE TABLE IF NOT EXISTS saddlebag.conflict (
     loser_value bytea, loser_time bigint NOT NULL, loser_writer integer NOT NULL, loser_effective bigint,
     clock_doubted boolean NOT NULL);
 CREATE INDEX IF NOT EXISTS conflict_record ON saddlebag.conflict (uid);
+CREATE TABLE IF NOT EXISTS saddlebag.decision (
+    id bigint PRIMARY KEY, conflict bigint NOT NULL, taken text NOT NULL, value bytea, time bigint NOT NULL,
+    writer integer NOT NULL, decided_by text NOT NULL, because text, at bigint NOT NULL);
+CREATE INDEX IF NOT EXISTS decision_conflict ON saddlebag.decision (conflict);
 CREATE TABLE IF NOT EXISTS saddlebag.receipt (
     link bigint NOT NULL, table_name text COLLATE \"C\" NOT NULL, uid uuid NOT NULL,
     column_name text COLLATE \"C\" NOT NULL, outcome text NOT NULL, reason text NOT NULL, carried bigint,

@@ -59,6 +59,10 @@ CREATE TABLE IF NOT EXISTS saddlebag_conflict (
     loser_value BLOB, loser_time INTEGER NOT NULL, loser_writer INTEGER NOT NULL, loser_effective INTEGER,
     clock_doubted INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS saddlebag_conflict_record ON saddlebag_conflict (uid);
+CREATE TABLE IF NOT EXISTS saddlebag_decision (
+    id INTEGER PRIMARY KEY, conflict INTEGER NOT NULL, taken TEXT NOT NULL, value BLOB, time INTEGER NOT NULL,
+    writer INTEGER NOT NULL, decided_by TEXT NOT NULL, because TEXT, at INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS saddlebag_decision_conflict ON saddlebag_decision (conflict);
 CREATE TABLE IF NOT EXISTS saddlebag_receipt (
     link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, column_name TEXT NOT NULL,
     outcome TEXT NOT NULL, reason TEXT NOT NULL, carried INTEGER, PRIMARY KEY (link, table_name, uid, column_name)) WITHOUT ROWID;

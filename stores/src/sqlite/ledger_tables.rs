@@ -176,7 +176,8 @@ pub(super) fn conflicts(connection: &Connection, writers: &mut Writers) -> Resul
 pub(super) fn counts(connection: &Connection, link: LinkId) -> Result<LinkCounts, StoreError> {
     let sql = "SELECT (SELECT count(*) FROM saddlebag_held WHERE link = ?1 AND kind = 'parked'), \
                (SELECT count(*) FROM saddlebag_held WHERE link = ?1 AND kind = 'quarantined'), \
-               (SELECT count(*) FROM saddlebag_conflict WHERE link = ?1)";
+               (SELECT count(*) FROM saddlebag_conflict c WHERE link = ?1 \
+               AND NOT EXISTS (SELECT 1 FROM saddlebag_decision d WHERE d.conflict = c.id))";
     connection
         .query_row(sql, [link.0], |row| {
             let count = |at| Ok::<_, rusqlite::Error>(row.get::<_, i64>(at)?.cast_unsigned());

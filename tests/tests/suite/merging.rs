@@ -12,6 +12,7 @@ use saddlebag_tests::fleet::{Fleet, FleetNode, FleetPlan};
 
 mod deletions;
 mod names;
+mod resolved;
 mod rules;
 
 const MINISTRY: usize = 0;
