@@ -18,6 +18,7 @@ use crate::import::Importer;
 use crate::merge::{Setting, Side};
 use crate::plan::{Planner, Write};
 use crate::references::{self, Buried};
+use crate::tally::Tally;
 use crate::writes::{Batch, Status};
 
 /// What is to stand.
@@ -58,6 +59,24 @@ pub struct Resolved {
     pub is_written: bool,
 }
 
+/// Decisions that were carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Decided {
+    /// Each of them, those of columns that are one value too, by number.
+    pub resolved: Vec<Resolved>,
+    /// What was written by it.
+    pub tally: Tally,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// What was wanted stood already.
+    Nothing,
+    Written,
+    Deleted,
+}
+
 /// What a choice comes to for one record.
 #[derive(Default)]
 struct Wanted {
@@ -73,28 +92,35 @@ impl Importer<'_> {
     /// # Errors
     /// [`ImportError::NoConflict`], [`ImportError::ConflictOfCentral`], [`ImportError::NotResolved`], or the database's;
     /// then nothing was changed.
-    pub fn resolve_conflicts(&mut self, choices: &[Choice], judge: &Judge) -> Result<Vec<Resolved>, ImportError> {
+    pub fn resolve_conflicts(&mut self, choices: &[Choice], judge: &Judge) -> Result<Decided, ImportError> {
         self.within(|importer| {
             absorb(importer.store, importer.me.writer(), importer.entropy)?;
             importer.resolve(choices, judge)
         })
     }
 
-    fn resolve(&mut self, choices: &[Choice], judge: &Judge) -> Result<Vec<Resolved>, ImportError> {
+    fn resolve(&mut self, choices: &[Choice], judge: &Judge) -> Result<Decided, ImportError> {
         let links = self.store.links()?;
         let tracking = self.store.tracking().clone();
-        let mut resolved = Vec::new();
+        let mut decided = Decided::default();
         for ((table, uid), wanted) in self.wanted(choices, &links, &tracking)? {
             let Some(table) = tracking.by_name(&table).cloned() else { continue };
-            let (is_written, version) = self.carry_out(&table, uid, &wanted, &tracking)?;
+            let done = self.carry_out(&table, uid, &wanted, &tracking)?;
+            let known = self.store.records(&table, &[uid])?.remove(&uid);
+            match done {
+                Done::Nothing => {}
+                Done::Written => decided.tally.written(&table.name),
+                Done::Deleted => decided.tally.deleted(&table.name),
+            }
             for (number, conflict, take) in wanted.numbers {
+                let version = stands(&table, &conflict, known.as_ref());
                 self.note_decision(number, &conflict, &take, version, judge)?;
-                resolved.push(Resolved { number, is_written });
+                decided.resolved.push(Resolved { number, is_written: done != Done::Nothing });
             }
         }
         self.store.place_targets()?;
-        resolved.sort_by_key(|resolved| resolved.number);
-        Ok(resolved)
+        decided.resolved.sort_by_key(|resolved| resolved.number);
+        Ok(decided)
     }
 
     /// What is to become of each record. Columns that are one value are decided together.
@@ -130,14 +156,14 @@ impl Importer<'_> {
         Ok(records)
     }
 
-    /// Writes what is wanted of one record, if that is not what stands; gives the version of what was decided.
+    /// Writes what is wanted of one record, if that is not what stands.
     fn carry_out(
         &mut self,
         table: &TrackedTable,
         uid: Uid,
         wanted: &Wanted,
         tracking: &Tracking,
-    ) -> Result<(bool, Version), ImportError> {
+    ) -> Result<Done, ImportError> {
         let number = wanted.numbers.first().map_or(0, |(number, ..)| *number);
         let refused = |reason: String| ImportError::NotResolved { number, reason };
         let link = wanted.numbers.first().map_or(LinkId(0), |(_, conflict, _)| conflict.link);
@@ -147,29 +173,26 @@ impl Importer<'_> {
         match (known.ok_or_else(gone)?, wanted.stays) {
             (Known::Live(record), Some(false)) => {
                 let version = Version::after(Some(record.state.latest()), now, self.me.writer());
-                self.bury(table, record, version).map_err(|reason| match reason {
-                    Undone::Refused(reason) => refused(reason),
-                    Undone::Failed(error) => error,
-                })?;
-                Ok((true, version))
+                self.bury(table, record, version).map_err(refused_or_failed(number))?;
+                Ok(Done::Deleted)
             }
             (Known::Live(record), _) => {
-                let (write, version) = edit(table, &record, wanted, &context, now, self.store.next_seq()?);
-                let Some(write) = write else { return Ok((false, version)) };
+                let Some(write) = edit(table, &record, wanted, &context, now, self.store.next_seq()?) else {
+                    return Ok(Done::Nothing);
+                };
                 self.write(write, link, tracking).map_err(refused_or_failed(number))?;
-                Ok((true, version))
+                Ok(Done::Written)
             }
-            (Known::Deleted(tombstone), Some(false)) => Ok((false, tombstone.version)),
-            (Known::Deleted(tombstone), None) if wanted.values.is_empty() => Ok((false, tombstone.version)),
+            (Known::Deleted(_), Some(false)) => Ok(Done::Nothing),
+            (Known::Deleted(_), None) if wanted.values.is_empty() => Ok(Done::Nothing),
             (Known::Deleted(tombstone), _) => {
                 let seq = self.store.next_seq()?;
                 let write = self.again(table, &tombstone, wanted, (&context, now, seq), link, tracking)?;
                 if write.lacks_values(table, &tombstone) {
                     return Err(refused("its last values are not known: it was deleted unseen".to_owned()));
                 }
-                let version = write.state.latest();
                 self.write(write, link, tracking).map_err(refused_or_failed(number))?;
-                Ok((true, version))
+                Ok(Done::Written)
             }
         }
     }
@@ -358,7 +381,7 @@ fn add(wanted: &mut Wanted, table: &TrackedTable, conflict: &Conflict, take: &Ta
     Ok(())
 }
 
-/// The row with what is wanted of it, if that is not what stands; and the version of that.
+/// The row with what is wanted of it, if that is not what stands.
 fn edit(
     table: &TrackedTable,
     record: &Record,
@@ -366,36 +389,40 @@ fn edit(
     context: &AbsorbContext,
     now: TimeMs,
     seq: Seq,
-) -> (Option<Write>, Version) {
-    let changed: BTreeMap<usize, Value> = wanted
-        .values
-        .iter()
-        .filter(|(index, value)| record.values.get(**index) != Some(value))
-        .map(|(index, value)| (*index, value.clone()))
-        .collect();
+) -> Option<Write> {
+    let is_other = |(index, value): &(&usize, &Value)| record.values.get(**index) != Some(*value);
+    let changed: BTreeMap<usize, Value> =
+        wanted.values.iter().filter(is_other).map(|(index, value)| (*index, value.clone())).collect();
     if changed.is_empty() {
-        let stands = wanted.values.keys().map(|index| record.state.of(table.columns[*index].id).version).max();
-        return (None, stands.unwrap_or_else(|| record.state.latest()));
+        return None;
     }
     let ids: Vec<u16> = changed.keys().map(|index| table.columns[*index].id).collect();
     let all: Vec<u16> = table.columns.iter().map(|column| column.id).collect();
     let state = raise::edited(&record.state, &table.with_companions(&ids), &all, now, context, seq);
     let mut values = record.values.clone();
     changed.iter().for_each(|(index, value)| values[*index] = value.clone());
-    let version = state.latest();
-    let hash = table.row_hash(record.uid, &values);
-    let (uid, key) = (record.uid, Some(record.key.clone()));
     let mut write = Write {
         cause: None,
         table: table.number,
-        uid,
-        key,
+        uid: record.uid,
+        key: Some(record.key.clone()),
         values: changed,
         aside: BTreeMap::new(),
         state,
-        hash,
+        hash: table.row_hash(record.uid, &values),
         conflicts: Vec::new(),
     };
     write.set_absent_aside(table);
-    (Some(write), version)
+    Some(write)
+}
+
+/// The version under which what was decided stands.
+fn stands(table: &TrackedTable, conflict: &Conflict, known: Option<&Known>) -> Version {
+    let column = conflict.column.as_deref().and_then(|column| table.column_index(column));
+    match (known, column) {
+        (Some(Known::Live(record)), Some(index)) => record.state.of(table.columns[index].id).version,
+        (Some(Known::Live(record)), None) => record.state.latest(),
+        (Some(Known::Deleted(tombstone)), _) => tombstone.version,
+        (None, _) => conflict.winner.version,
+    }
 }

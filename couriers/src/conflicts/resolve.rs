@@ -207,8 +207,11 @@ pub fn carry_out(node: &mut Node, plan: &Plan, judge: &Judge) -> Result<Vec<Show
     let mut after = AfterImport::of(node);
     after.begin();
     let done = node.importer()?.resolve_conflicts(&choices, judge);
+    if let Ok(decided) = &done {
+        after.changed(&decided.tally.tables);
+    }
     after.note(node.clock.now());
-    let numbers: Vec<u64> = done?.into_iter().map(|resolved| resolved.number).collect();
+    let numbers: Vec<u64> = done?.resolved.into_iter().map(|resolved| resolved.number).collect();
     with_all(node, |known, show| {
         let decided: Vec<&Loaded> = known.iter().filter(|one| numbers.contains(&one.number)).collect();
         show(&decided)

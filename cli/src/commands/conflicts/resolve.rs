@@ -4,7 +4,9 @@
 
 use clap::{Args, ValueEnum};
 use saddlebag_couriers::Node;
-use saddlebag_couriers::conflicts::{self, Chosen, Filter, Judge, Plan, Question, Rule, ShownConflict};
+use saddlebag_couriers::conflicts::{
+    self, Chosen, Filter, Judge, Plan, Question, Rule, ShownConflict, ShownConflictKind,
+};
 use saddlebag_formats::Uid;
 use serde::Serialize;
 
@@ -190,9 +192,10 @@ fn print_plan(plan: &Plan, console: &mut Console<'_>) -> Result<(), CommandError
 /// Why a person should look again, as half a sentence.
 fn why_again(chosen: &Chosen) -> String {
     let conflict = &chosen.conflict;
-    let now = match &conflict.now {
-        Some(now) => format!("now it holds {now}"),
-        None => "the record went or came back".to_owned(),
+    let now = match (&conflict.now, conflict.kind) {
+        (Some(now), _) => format!("now it holds {now}"),
+        (None, ShownConflictKind::Values) => "the record is not here any more".to_owned(),
+        (None, ShownConflictKind::Deletion) => "the record went, or came back".to_owned(),
     };
     match (conflict.changed_since, conflict.decisions.last()) {
         (true, _) => format!("it was changed since: {now}"),

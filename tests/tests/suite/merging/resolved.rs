@@ -41,7 +41,7 @@ fn resolve(fleet: &mut Fleet, node: usize, number: u64, take: Take) -> Result<Ve
     let FleetNode { store, keys, me, clock, entropy, .. } = &mut fleet.nodes[node];
     let judge = Judge { by: "Ama".to_owned(), because: Some("asked the patient".to_owned()) };
     let mut importer = Importer { store: &mut **store, keys, me, clock, entropy };
-    importer.resolve_conflicts(&[Choice { number, take }], &judge)
+    importer.resolve_conflicts(&[Choice { number, take }], &judge).map(|decided| decided.resolved)
 }
 
 /// What people decided, and how many conflicts are open.
