@@ -22,7 +22,7 @@ fn disagreement() -> Places {
 fn both_values_are_shown_with_who_and_when() {
     let places = disagreement();
     let list = places.at("ministry", &["conflicts"]).ends(0);
-    assert!(list.out.contains("u-1 (id 1)") && list.out.contains("Ada King"), "{}", list.out);
+    assert!(list.out.contains("u-1 (id 1)") && list.out.contains("ministry: Ada K"), "{}", list.out);
     let one = places.at("ministry", &["conflicts", "show", "1"]).ends(0);
     let told = words(&one.out);
     assert!(told.contains("Conflict 1: `name` of patient u-1 (id 1)."), "{told}");

@@ -40,13 +40,13 @@ pub struct ResolveArgs {
     #[arg(long, value_name = "RULE", value_parser = rule, conflicts_with = "number")]
     pub rule: Option<Rule>,
     /// Only those of this table
-    #[arg(long, value_name = "TABLE", requires = "rule")]
+    #[arg(long, value_name = "TABLE", conflicts_with = "number")]
     pub table: Option<String>,
     /// Only those of this column
-    #[arg(long, value_name = "COLUMN", requires = "rule")]
+    #[arg(long, value_name = "COLUMN", conflicts_with = "number")]
     pub column: Option<String>,
     /// Only those of the record with this uid
-    #[arg(long, value_name = "UID", requires = "rule")]
+    #[arg(long, value_name = "UID", conflicts_with = "number")]
     pub record: Option<Uid>,
     /// Why, for those who ask later
     #[arg(long, value_name = "TEXT")]
