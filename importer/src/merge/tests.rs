@@ -235,6 +235,9 @@ fn what_comes_late_does_not_replace_what_came_after_it() {
     let standing = state(version(30, 5), Some(1), 9);
     let came = new(2, version(20, 1), Some(version(1, 9)));
     assert_eq!(outcome(&late, &came, 1, &standing), conflict(false, ConflictRule::Newest));
+}
+
+#[test]
 fn what_is_returned_goes_back_to_the_link_that_sent_another_and_stays_withheld_from_its_own() {
     let of = |source| returned(&state(version(10, 9), source, 3), &central(), Seq(8));
     assert_eq!((of(Some(2)).source, of(Some(2)).seq), (Some(LinkId(2)), Seq(8)));
