@@ -21,5 +21,5 @@ pub fn noticed(fault: Fault, mut seeds: Range<u64>, templates: &Templates) -> Op
 pub fn line(fault: Fault, noticed: Option<&Run>) -> String {
     let Some(noticed) = noticed else { return format!("| `{fault:?}` | none | nothing |") };
     let wrong: String = noticed.wrong.as_deref().unwrap_or_default().chars().take(120).collect();
-    format!("| `{fault:?}` | {} | {} |", noticed.seed, wrong.replace('|', "/"))
+    format!("| `{fault:?}` | {} | {} |", noticed.seed, wrong.replace(['|', '\n'], " "))
 }
