@@ -9,13 +9,12 @@ use saddlebag_tests::tell;
 const SEEDS_MAX: u64 = 26;
 
 /// Faults that none of these seeds notices, or that nobody has looked for yet.
-const RARE: [Fault; 6] = [
+const RARE: [Fault; 5] = [
     Fault::BaseJustBefore,
     Fault::EffectiveTimeIgnored,
     Fault::SavepointKept,
     Fault::HighColumnsSkipped,
     Fault::SignatureBelieved,
-    Fault::RevivalNotSent,
 ];
 
 #[test]

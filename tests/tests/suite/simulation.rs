@@ -5,8 +5,10 @@ use saddlebag_tests::sim::table;
 use saddlebag_tests::sim::template::Templates;
 use saddlebag_tests::tell;
 
-/// Seeds by default. Seed 26 shows a defect that is not mended yet (`docs/reliability.md`): to be hundreds once it is.
-const CASES: u64 = 26;
+/// Seeds by default.
+const CASES: u64 = 200;
+/// Seeds that show a defect which is not mended yet (`docs/reliability.md`). Each is run when it is asked for by itself.
+const OPEN: [u64; 1] = [26];
 /// Runs to find out which events a failure needs.
 const SHRINKING: usize = 150;
 
@@ -21,6 +23,10 @@ fn whole_deployments_keep_the_promises() {
     let first = first.unwrap_or(0);
     let templates = Templates::new();
     for seed in first..first + cases {
+        if cases > 1 && OPEN.contains(&seed) {
+            tell(&format!("seed {seed} is left out: it shows a defect that is not mended yet"));
+            continue;
+        }
         let whole = run(seed, &templates);
         if whole.wrong.is_some() {
             let (fewer, left_out) = shrink(seed, &templates, SHRINKING);
