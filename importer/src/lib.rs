@@ -29,6 +29,5 @@ mod writes;
 
 pub use error::ImportError;
 pub use import::{Applied, ImportResult, Importer, OtherHistory, RECORDS_AT_ONCE};
-pub use import::{Applied, ImportResult, Importer, RECORDS_AT_ONCE};
 pub use resolve::{Choice, Decided, Judge, Resolved, Take};
 pub use tally::{TableTally, Tables, Tally, add as add_tables};

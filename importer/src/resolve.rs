@@ -200,7 +200,8 @@ impl Importer<'_> {
     fn planner_setting(&mut self, link: LinkId) -> Result<Setting, ImportError> {
         let context = AbsorbContext::of(self.me.writer(), &self.store.links()?);
         let AbsorbContext { uplink, acknowledged, .. } = context;
-        Ok(Setting { side: Side::Central, link, uplink, acknowledged, me: self.me.id })
+        let (me, went_on_from) = (self.me.id, Seq(0));
+        Ok(Setting { side: Side::Central, link, uplink, acknowledged, me, went_on_from, left: None, is_late: false })
     }
 
     /// A deleted record as it was, with what is wanted of it: entered again, at this node.
@@ -214,7 +215,7 @@ impl Importer<'_> {
         tracking: &Tracking,
     ) -> Result<Write, ImportError> {
         let (setting, names) = (self.planner_setting(link)?, self.names()?);
-        let planner = Planner { setting, tracking, ahead_ms: 0, now, me: self.me.id, names: &names };
+        let planner = Planner { setting, tracking, clock_doubted: false, now, me: self.me.id, names: &names };
         let mut write = planner.revive(table, tombstone, seq);
         for (index, value) in &wanted.values {
             write.values.insert(*index, value.clone());
@@ -230,7 +231,8 @@ impl Importer<'_> {
     /// Writes one row, by the same ways as what a bundle brings.
     fn write(&mut self, write: Write, link: LinkId, tracking: &Tracking) -> Result<(), Undone> {
         let (setting, names) = (self.planner_setting(link)?, self.names()?);
-        let planner = Planner { setting, tracking, ahead_ms: 0, now: self.clock.now(), me: self.me.id, names: &names };
+        let planner =
+            Planner { setting, tracking, clock_doubted: false, now: self.clock.now(), me: self.me.id, names: &names };
         let mut writes = vec![write];
         let keys = references::resolve(self.store, &planner, &mut writes, &mut Buried::default())?;
         let refused = aside::set_aside(self.store, &planner, &mut writes, &keys)?;

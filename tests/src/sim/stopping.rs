@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value};
 use saddlebag_stores::difference::{Difference, HomeRow};
-use saddlebag_stores::ledger::{Beside, Conflict, Dropped, Held, Link, LinkCounts, StoredReceipt};
+use saddlebag_stores::ledger::{Beside, Conflict, Decision, Dropped, Held, Link, LinkCounts, StoredReceipt};
 use saddlebag_stores::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use saddlebag_stores::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
 use saddlebag_stores::sqlite::SqliteStore;
@@ -151,6 +151,8 @@ answer! {
     fn last_in_series(table: &TrackedTable, column: usize, prefix: &str) -> Option<u64>;
     fn add_conflicts(conflicts: &[Conflict]) -> Vec<bool>;
     fn numbered_conflicts() -> Vec<(u64, Conflict)>;
+    fn add_decision(decision: &Decision) -> ();
+    fn decisions() -> Vec<Decision>;
     fn counts(link: LinkId) -> LinkCounts;
     fn add_receipts(receipts: &[StoredReceipt]) -> ();
     fn receipts_to_send(link: LinkId) -> Vec<StoredReceipt>;
