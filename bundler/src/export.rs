@@ -17,7 +17,7 @@ use saddlebag_formats::file_name::file_name;
 use saddlebag_formats::header::{Acknowledgement, BundleHeader};
 use saddlebag_formats::limits::RECORD_BYTES_MAX;
 use saddlebag_formats::members::anew::{IdPrefix, id_prefix};
-use saddlebag_formats::members::{Outcome, Receipt};
+use saddlebag_formats::members::{Outcome, Receipt, WholeDigest};
 use saddlebag_formats::{BundleNumber, LinkId, SentBundle, Seq};
 use saddlebag_keys::card::{Card, CardDeployment, CardError};
 use saddlebag_keys::files;
@@ -31,6 +31,7 @@ use saddlebag_stores::store::{absorb, open_absorbed_snapshot};
 use saddlebag_stores::{Access, Store, StoreError};
 
 use crate::choose::{self, TooLarge};
+use crate::digests;
 use crate::health::health;
 use crate::high_water::{HighWater, HighWaterError};
 use crate::make::{Bundle, BundleWriter, Contents, MakeError};
@@ -159,10 +160,12 @@ struct Draft {
     made: Result<BundleWriter, MakeError>,
     /// Records that fit no bundle.
     too_large: Vec<TooLarge>,
+    /// What all shared records come to in the snapshot.
+    digest: Option<WholeDigest>,
 }
 
 /// A bundle that is being made, and what does not fit it.
-type Made = (Result<BundleWriter, MakeError>, Vec<TooLarge>);
+type Made = (Result<BundleWriter, MakeError>, Vec<TooLarge>, Option<WholeDigest>);
 
 /// What a look at the database came to.
 enum Look {
@@ -185,7 +188,7 @@ impl Exporter<'_> {
         }
         let (mut parts, mut bundles) = (Parts::new(self.records_per_bundle), Vec::new());
         loop {
-            let Draft { snapshot, part, made, too_large } =
+            let Draft { snapshot, part, made, too_large, digest } =
                 match self.in_snapshot(|this| this.look(link, &mut parts))? {
                     Look::NoNews(standing) => return Ok(without_news(standing)),
                     Look::Draft(draft) => *draft,
@@ -196,7 +199,7 @@ impl Exporter<'_> {
             match made.and_then(|writer| Ok((writer.records(), writer.finish(self.keys)?))) {
                 Ok((records, bundle)) => {
                     self.leave_out(&snapshot.link, &too_large)?;
-                    bundles.push(self.publish(snapshot, &part, &folder, bundle, records)?);
+                    bundles.push(self.publish(snapshot, &part, &folder, bundle, (records, digest))?);
                     if part.is_last {
                         outbox::remove_others(&folder, &bundles)?;
                         return Ok(Exported { result: ExportResult::Written, bundles });
@@ -255,8 +258,8 @@ impl Exporter<'_> {
             }
         };
         let part = parts.next(self.store, &snapshot.link, begin, snapshot.upto)?;
-        let (made, too_large) = self.read(&snapshot, &part)?;
-        Ok(Look::Draft(Box::new(Draft { snapshot, part, made, too_large })))
+        let (made, too_large, digest) = self.read(&snapshot, &part)?;
+        Ok(Look::Draft(Box::new(Draft { snapshot, part, made, too_large, digest })))
     }
 
     /// Reads the changes of a part into a new bundle.
@@ -291,14 +294,17 @@ impl Exporter<'_> {
             }
         };
         let (mut failure, limit) = (None, self.records_per_bundle.max(1));
-        let too_large = choose::changes(self.store, link, part.holds, &mut |table| match writer.add(table, limit) {
+        let chosen = choose::changes(self.store, link, part.holds, &mut |table| match writer.add(table, limit) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failure = Some(error);
                 ControlFlow::Break(())
             }
         })?;
-        Ok((failure.map_or(Ok(writer), Err), too_large))
+        let is_only = part.after == snapshot.after;
+        let compared = digests::compared(self.store, link, part, is_only, &chosen)?;
+        writer.digests(compared.said);
+        Ok((failure.map_or(Ok(writer), Err), chosen.too_large, compared.kept))
     }
 
     /// Keeps records in the feed that fit no bundle, beyond what this one covers, until they have become smaller; and
@@ -431,12 +437,12 @@ impl Exporter<'_> {
         part: &Part,
         folder: &Path,
         bundle: Bundle,
-        records: u64,
+        (records, digest): (u64, Option<WholeDigest>),
     ) -> Result<OutboxBundle, ExportError> {
         let Bundle { header, head, payload } = bundle;
         let Snapshot { mut link, peer, .. } = snapshot;
         let (number, id, upto) = (header.number, header.id, header.upto);
-        link.note_sent(header.epoch, SentBundle { number, id, upto, digest: None });
+        link.note_sent(header.epoch, SentBundle { number, id, upto, digest });
         link.owes_acknowledgement = false;
         if is_on(Fault::AcknowledgedWhenSent) {
             link.acknowledged = link.sent;

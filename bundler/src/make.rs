@@ -4,7 +4,7 @@ use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::envelope::{signature_line, signed_lines};
 use saddlebag_formats::header::{Acknowledgement, BundleHeader};
 use saddlebag_formats::members::anew::IdPrefix;
-use saddlebag_formats::members::{Anew, Binding, Common, Health, Receipt};
+use saddlebag_formats::members::{Anew, Binding, Common, Digests, Health, Receipt};
 use saddlebag_formats::payload::{Levels, PayloadError, PayloadWriter};
 use saddlebag_formats::payload_binding::PayloadBinding;
 use saddlebag_formats::{BundleId, BundleNumber, Seq, TableChanges, TimeMs, limits};
@@ -118,6 +118,11 @@ impl BundleWriter {
             return Err(MakeError::Many { limit });
         }
         Ok(self.payload.changes(vec![changes])?)
+    }
+
+    /// Says what there is to compare.
+    pub(crate) fn digests(&mut self, digests: Digests) {
+        self.payload.digests(digests);
     }
 
     /// How many records were added.

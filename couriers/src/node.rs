@@ -396,6 +396,7 @@ mod tests {
             sent: Some(Position { epoch, number: BundleNumber(number), id: BundleId([0; 16]), upto: Seq(1) }),
             acknowledged: None,
             unacknowledged: Vec::new(),
+            comparison: saddlebag_formats::Comparison::default(),
             applied: None,
             owes_acknowledgement: false,
             nodes_known: 0,

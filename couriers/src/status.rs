@@ -100,6 +100,14 @@ pub struct LinkStatus {
     pub quarantined: u64,
     /// Numbers of its bundles that later ones in the inbox wait for.
     pub missing: Vec<u64>,
+    /// When both ends were last found to hold the same, by this node's clock.
+    #[serde(serialize_with = "as_text")]
+    pub equal: Option<TimeMs>,
+    /// Since when both ends are known to hold different records; none while they are not.
+    #[serde(serialize_with = "as_text")]
+    pub different: Option<TimeMs>,
+    /// Why the last bundle did not tell whether both ends hold the same.
+    pub undecided: Option<String>,
     /// All of this in a word.
     pub state: LinkState,
     /// Why the link stands still until a person has looked; none if it does not.
@@ -128,6 +136,8 @@ pub enum LinkState {
     Missing,
     /// Something of it is parked or quarantined.
     Held,
+    /// Both ends hold different records.
+    Different,
     /// Nothing of the other node has come yet.
     New,
     /// There are changes that no bundle holds yet.
@@ -217,6 +227,9 @@ fn link_status(
         parked,
         quarantined,
         missing: missing(link, inbox),
+        equal: link.comparison.equal,
+        different: link.comparison.different,
+        undecided: link.comparison.undecided.clone(),
         state: LinkState::Quiet,
         stopped: link
             .history
@@ -237,6 +250,8 @@ fn state(link: &LinkStatus, on_the_way: u64) -> LinkState {
         LinkState::Missing
     } else if link.parked + link.quarantined > 0 {
         LinkState::Held
+    } else if link.different.is_some() {
+        LinkState::Different
     } else if link.received.is_none() {
         LinkState::New
     } else if link.waiting > 0 {

@@ -11,6 +11,7 @@ mod budget;
 pub mod change;
 pub mod codec;
 mod columns;
+pub mod comparison;
 mod decimals;
 pub mod envelope;
 pub mod faults;
@@ -47,6 +48,7 @@ mod wire_value;
 pub use change::{
     Action, ColumnChange, ColumnDescription, RecordChange, Seen, SeenVersions, TableChanges, TableDescription,
 };
+pub use comparison::{Comparison, Tell};
 pub use envelope::{Head, signature_line, signed_lines};
 pub use hash::row_hash;
 pub use header::{Acknowledgement, BundleHeader, KeyId};

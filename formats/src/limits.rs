@@ -39,6 +39,8 @@ pub const HEALTH_BYTES_MAX: usize = 1 << 20;
 pub const RECEIPTS_MAX: usize = 2 * RECORDS_PER_BUNDLE_MAX;
 /// Bundles made for one neighbour that a node remembers until they are acknowledged; of older ones it knows nothing.
 pub const SENT_BUNDLES_MAX: usize = 1_000;
+/// Records whose hashes one bundle tells, where two places differ.
+pub const DIGEST_RECORDS_MAX: usize = 20_000;
 /// Tables in one `changes` member.
 pub const TABLES_PER_MEMBER_MAX: usize = 1_000;
 /// Columns of one table. SQLite has at most 2,000 unless built otherwise, PostgreSQL 1,600, MariaDB 4,096.

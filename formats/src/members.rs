@@ -6,11 +6,13 @@
 pub mod anew;
 mod binding;
 pub(crate) mod changes;
+pub(crate) mod digests;
 mod health;
 pub(crate) mod receipts;
 
 pub use anew::{Anew, Common};
 pub use binding::Binding;
 pub use changes::{ChangesError, decode_change, encode_change};
+pub use digests::{BUCKETS, Digests, FinerDigests, RecordDigests, WholeDigest, bucket};
 pub use health::Health;
 pub use receipts::{Outcome, Receipt};

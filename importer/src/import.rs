@@ -23,6 +23,7 @@ use saddlebag_stores::{Access, Store, StoreError};
 use crate::apply::{Application, Changes};
 use crate::arrival::{self, Arrival};
 use crate::clocks::{self, Receipt};
+use crate::compare;
 use crate::error::ImportError;
 use crate::merge::{Setting, Side};
 use crate::merged::{Announced, Merge, Merged};
@@ -227,6 +228,9 @@ impl Importer<'_> {
         }
         if let Some(Common { before, upto }) = opened.binding.common {
             lineage::raise(self.store, before, upto)?;
+        }
+        if let Some(compared) = compare::compare(self.store, &link, &header, &opened)? {
+            compare::note(&mut link, compared, self.clock.now());
         }
         self.take_nodes(&opened, from.as_str())?;
         self.note_arrival(&mut link, &header, &opened, standing);

@@ -8,6 +8,7 @@ mod apply;
 mod arrival;
 mod aside;
 pub mod clocks;
+mod compare;
 mod decide;
 mod deletions;
 mod error;

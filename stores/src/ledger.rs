@@ -4,7 +4,9 @@ use saddlebag_formats::history::History;
 use saddlebag_formats::limits::SENT_BUNDLES_MAX;
 use saddlebag_formats::members::Receipt;
 use saddlebag_formats::row_state_bytes::encode_value;
-use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, SentBundle, Seq, TimeMs, Uid, Value, Version};
+use saddlebag_formats::{
+    BundleId, BundleNumber, Comparison, Epoch, LinkId, NodeId, SentBundle, Seq, TimeMs, Uid, Value, Version,
+};
 
 /// The setting that holds the deployment's public key, 32 bytes.
 pub const DEPLOYMENT_KEY: &str = "deployment_key";
@@ -53,6 +55,8 @@ pub struct Link {
     /// The bundles made for it in the epoch of `sent`, by number: the last acknowledged one, where it is of that epoch,
     /// and those made since. The latest [`SENT_BUNDLES_MAX`](saddlebag_formats::limits::SENT_BUNDLES_MAX) of them.
     pub unacknowledged: Vec<SentBundle>,
+    /// How the records that both ends share compared.
+    pub comparison: Comparison,
     /// Of what the other end made, the last that was applied here.
     pub applied: Option<Position>,
     /// Whether something was applied that the other end has not been told of in a bundle.
@@ -80,6 +84,7 @@ impl Link {
             sent: None,
             acknowledged: None,
             unacknowledged: Vec::new(),
+            comparison: Comparison::default(),
             applied: None,
             owes_acknowledgement: false,
             nodes_known,
@@ -310,6 +315,34 @@ pub struct StoredReceipt {
     pub link: LinkId,
     /// What it says.
     pub receipt: Receipt,
+}
+
+/// A record that a neighbour has otherwise, as both were last compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DifferentRecord {
+    /// The link to the neighbour.
+    pub link: LinkId,
+    /// The table's name.
+    pub table: String,
+    /// The record.
+    pub uid: Uid,
+    /// How it differs.
+    pub how: DifferentHow,
+    /// When it was found, by this node's clock.
+    pub found: TimeMs,
+    /// Whether the neighbour is asked to send it whole.
+    pub wanted: bool,
+}
+
+/// How a record differs between two places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DifferentHow {
+    /// Both have it, with other values.
+    OtherValues,
+    /// The neighbour has it and this node does not.
+    MissingHere,
+    /// This node has it and the neighbour does not.
+    MissingThere,
 }
 
 /// How much is held and in conflict on a link.

@@ -9,6 +9,7 @@ mod check;
 mod columns;
 pub mod config;
 pub mod difference;
+pub mod digest;
 mod engine;
 pub mod error;
 pub mod fold;

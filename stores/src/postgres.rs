@@ -11,6 +11,7 @@ mod client;
 mod conflicts;
 mod connect;
 mod decisions;
+mod digest;
 mod feed;
 mod fields;
 mod forms;
@@ -49,6 +50,7 @@ use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value};
 
 use crate::difference::{Difference, HomeRow};
+use crate::digest::{Changed, Digest, Standing};
 use crate::engine::damaged;
 use crate::error::StoreError;
 use crate::ledger::{Beside, Conflict, Decision, Dropped, Held, Link, LinkCounts, StoredReceipt};
@@ -113,6 +115,8 @@ pub struct PostgresStore {
     before_learning: Option<Rc<Tracking>>,
     /// Up to where setup has looked for rows without a state, by table.
     looked_at: HashMap<u32, Key>,
+    /// What this transaction has yet to add to the kept digests.
+    changed_digests: Changed,
 }
 
 impl PostgresStore {
@@ -140,6 +144,7 @@ impl PostgresStore {
             gives_way: false,
             before_learning: None,
             looked_at: HashMap::new(),
+            changed_digests: Changed::default(),
         })
     }
 
@@ -152,6 +157,12 @@ impl PostgresStore {
     /// Writes what is still to be written of saddlebag's own tables.
     fn flush(&mut self) -> Result<(), StoreError> {
         if self.cache.is_pending() { states::flush(self) } else { Ok(()) }
+    }
+
+    /// Writes what is still to be written, and adds what has changed to the kept digests.
+    fn keep_digests(&mut self) -> Result<(), StoreError> {
+        self.flush()?;
+        digest::add(&mut self.client, &self.changed_digests.take())
     }
 
     /// Works with columns that were learnt just now, until the transaction is undone.
@@ -170,6 +181,7 @@ impl PostgresStore {
 
     /// Forgets what belongs to one transaction.
     fn forget(&mut self) {
+        self.changed_digests = Changed::default();
         self.cache = cache::Cache::default();
         self.writers.forget();
         self.last_seq = None;
@@ -218,6 +230,7 @@ impl Store for PostgresStore {
 
     fn forget_states(&mut self, table: u32) -> Result<(), StoreError> {
         self.forget_cached()?;
+        self.changed_digests.forget(table);
         install::forget_states(&mut self.client, table)
     }
 
@@ -314,7 +327,7 @@ impl Store for PostgresStore {
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
-        self.flush()?;
+        self.keep_digests()?;
         if let (Some(Access::Write), Some(seq)) = (self.access, self.last_seq) {
             ledger::set_setting(&mut self.client, "last_seq", &seq.0.to_le_bytes())?;
         }
@@ -355,13 +368,14 @@ impl Store for PostgresStore {
 
     fn savepoint(&mut self) -> Result<(), StoreError> {
         self.load_last_seq()?;
-        self.flush()?;
+        self.keep_digests()?;
         self.client.batch("marking a savepoint", "SAVEPOINT saddlebag")
     }
 
     fn rollback_to_savepoint(&mut self) -> Result<(), StoreError> {
         // Places in the feed that were given since are lost: a gap in the feed means nothing.
         self.cache = cache::Cache::default();
+        self.changed_digests = Changed::default();
         self.writers.forget();
         self.client.batch("going back to a savepoint", "ROLLBACK TO SAVEPOINT saddlebag")
     }
@@ -481,6 +495,24 @@ impl Store for PostgresStore {
             self.cache.put_state(table.number, &record.key, Some(stored));
         }
         Ok(())
+    }
+
+    fn digests(&mut self) -> Result<HashMap<u32, Digest>, StoreError> {
+        self.keep_digests()?;
+        digest::all(&mut self.client)
+    }
+
+    fn save_digests(&mut self, digests: &HashMap<u32, Digest>) -> Result<(), StoreError> {
+        self.keep_digests()?;
+        digest::save(&mut self.client, digests)
+    }
+
+    fn standing(&mut self, table: &TrackedTable, uids: &[Uid]) -> Result<HashMap<Uid, Standing>, StoreError> {
+        digest::standing(self, table, uids)
+    }
+
+    fn each_hash(&mut self, table: &TrackedTable, each: &mut dyn FnMut(Uid, u64, Seq)) -> Result<(), StoreError> {
+        digest::each(self, table, each)
     }
 
     fn save_tombstones(&mut self, tombstones: &[Tombstone]) -> Result<(), StoreError> {

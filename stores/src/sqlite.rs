@@ -9,6 +9,7 @@ mod catalogue;
 pub mod clock;
 mod columns;
 mod decisions;
+mod digest;
 mod feed;
 mod forget;
 mod forms;
@@ -47,6 +48,7 @@ use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value};
 
 use crate::difference::{Difference, HomeRow};
+use crate::digest::{Changed, Digest, Standing};
 use crate::engine::{Engine, Rows, Stored, Taken, Waiting};
 use crate::error::StoreError;
 use crate::ledger::{Beside, Conflict, Decision, Dropped, Held, Link, LinkCounts, StoredReceipt};
@@ -83,6 +85,10 @@ pub struct SqliteStore {
     looked_at: HashMap<u32, Key>,
     /// Rows because of which a trigger undid a whole transaction, by table and record, with its words.
     undoing: HashMap<(u32, Uid), String>,
+    /// What this transaction has yet to add to the kept digests.
+    changed_digests: Changed,
+    /// What stood in the row state that was written over last.
+    state_before: Arc<digest::Before>,
 }
 
 impl SqliteStore {
@@ -106,6 +112,7 @@ impl SqliteStore {
         // A bundle that outgrows the cache would keep the application's readers out before its commit.
         connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(failed)?;
         feed::register(&connection).map_err(failed)?;
+        let state_before = digest::register(&connection).map_err(failed)?;
         // A statement keeps its plan whatever is bound to it: otherwise SQLite prepares many of them anew for each row.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(512);
@@ -122,6 +129,8 @@ impl SqliteStore {
             buried: None,
             looked_at: HashMap::new(),
             undoing: HashMap::new(),
+            changed_digests: Changed::default(),
+            state_before,
         })
     }
 
@@ -163,6 +172,11 @@ impl SqliteStore {
         self.texts.forget();
         let before = std::mem::replace(&mut self.tracking, Rc::new(tracking));
         self.before_learning.get_or_insert(before);
+    }
+
+    /// Adds what has changed to the kept digests.
+    fn keep_digests(&mut self) -> Result<(), StoreError> {
+        digest::add(&self.connection, &self.changed_digests.take())
     }
 
     fn load_last_seq(&mut self) -> Result<Seq, StoreError> {
@@ -208,6 +222,7 @@ impl Store for SqliteStore {
     }
 
     fn forget_states(&mut self, table: u32) -> Result<(), StoreError> {
+        self.changed_digests.forget(table);
         forget::forget_states(&self.connection, table)
     }
 
@@ -236,6 +251,7 @@ impl Store for SqliteStore {
     }
 
     fn uninstall(&mut self) -> Result<(), StoreError> {
+        self.changed_digests = Changed::default();
         install::uninstall(&self.connection)
     }
 
@@ -279,6 +295,7 @@ impl Store for SqliteStore {
         // The snapshot's read may fail where the beginning did not.
         self.execute("beginning a transaction", sql).inspect_err(|_| drop(self.rollback()))?;
         self.access = Some(access);
+        self.changed_digests = Changed::default();
         self.buried = None;
         self.last_seq = None;
         self.writers.forget();
@@ -286,6 +303,7 @@ impl Store for SqliteStore {
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
+        self.keep_digests()?;
         if let (Some(Access::Write), Some(seq)) = (self.access, self.last_seq) {
             ledger::set_setting(&self.connection, "last_seq", &seq.0.to_le_bytes())?;
         }
@@ -298,6 +316,7 @@ impl Store for SqliteStore {
 
     fn rollback(&mut self) -> Result<(), StoreError> {
         self.access = None;
+        self.changed_digests = Changed::default();
         self.last_seq = None;
         self.buried = None;
         self.looked_at.clear();
@@ -314,11 +333,13 @@ impl Store for SqliteStore {
 
     fn savepoint(&mut self) -> Result<(), StoreError> {
         self.load_last_seq()?;
+        self.keep_digests()?;
         self.execute("marking a savepoint", "SAVEPOINT saddlebag")
     }
 
     fn rollback_to_savepoint(&mut self) -> Result<(), StoreError> {
         // Places in the feed that were given since are lost: a gap in the feed means nothing.
+        self.changed_digests = Changed::default();
         self.buried = None;
         self.writers.forget();
         self.execute("going back to a savepoint", "ROLLBACK TO saddlebag")
@@ -425,6 +446,24 @@ impl Store for SqliteStore {
 
     fn save_states(&mut self, table: &TrackedTable, records: &[Record]) -> Result<(), StoreError> {
         states::save_all(self, table, records)
+    }
+
+    fn digests(&mut self) -> Result<HashMap<u32, Digest>, StoreError> {
+        self.keep_digests()?;
+        digest::all(&self.connection)
+    }
+
+    fn save_digests(&mut self, digests: &HashMap<u32, Digest>) -> Result<(), StoreError> {
+        self.keep_digests()?;
+        digest::save(&self.connection, digests)
+    }
+
+    fn standing(&mut self, table: &TrackedTable, uids: &[Uid]) -> Result<HashMap<Uid, Standing>, StoreError> {
+        digest::standing(self, table, uids)
+    }
+
+    fn each_hash(&mut self, table: &TrackedTable, each: &mut dyn FnMut(Uid, u64, Seq)) -> Result<(), StoreError> {
+        digest::each(&self.connection, table, each)
     }
 
     fn save_tombstones(&mut self, tombstones: &[Tombstone]) -> Result<(), StoreError> {

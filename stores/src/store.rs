@@ -7,6 +7,7 @@ use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value, Writer};
 
 use crate::difference::{Difference, HomeRow};
+use crate::digest::{Digest, Standing};
 use crate::error::StoreError;
 use crate::ledger::{Beside, Conflict, Decision, Dropped, Held, Link, LinkCounts, PeerRole, StoredReceipt};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
@@ -408,6 +409,46 @@ pub trait Store {
     /// # Errors
     /// The engine's.
     fn save_states(&mut self, table: &TrackedTable, records: &[Record]) -> Result<(), StoreError>;
+
+    /// The kept digests of tables, by their number: of all live, shared records. A table that has never had any is left
+    /// out.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn digests(&mut self) -> Result<HashMap<u32, Digest>, StoreError>;
+
+    /// Writes digests over those that are kept. Needs a write transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn save_digests(&mut self, digests: &HashMap<u32, Digest>) -> Result<(), StoreError>;
+
+    /// The digests of all tables by what their row states say now: a scan of all of them.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn scan_digests(&mut self) -> Result<HashMap<u32, Digest>, StoreError> {
+        let mut digests = HashMap::new();
+        for table in &self.tracking().clone().tables {
+            let mut digest = Digest::default();
+            self.each_hash(table, &mut |_, hash, _| digest.add(hash))?;
+            digests.insert(table.number, digest);
+        }
+        Ok(digests)
+    }
+
+    /// What is known of these records of a table, without their values; those never seen, and rows that stay at home, are
+    /// left out.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn standing(&mut self, table: &TrackedTable, uids: &[Uid]) -> Result<HashMap<Uid, Standing>, StoreError>;
+
+    /// Gives uid, hash and latest place in the feed of every live, shared record of a table, in the order of the uids.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn each_hash(&mut self, table: &TrackedTable, each: &mut dyn FnMut(Uid, u64, Seq)) -> Result<(), StoreError>;
 
     /// Writes tombstones, over those that are there.
     ///

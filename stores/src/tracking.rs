@@ -178,6 +178,26 @@ impl Tracking {
         format!("{present:?}")
     }
 
+    /// What is compared between two places, as a number: tables that travel both ways, how they get their uids, and their
+    /// columns. Row hashes of other shapes mean other things, and cannot be compared: a column that is not there has no
+    /// value, where at the other place its default stands in rows that nobody has ever written.
+    #[must_use]
+    pub fn shape(&self) -> u64 {
+        let mut parts = Vec::new();
+        for table in self.tables.iter().filter(|table| table.direction == Direction::Both) {
+            parts.push((table.name.clone(), Value::Text(table.identity.to_string())));
+            for column in &table.columns {
+                let target = column.reference.and_then(|number| self.by_number(number));
+                let elsewhere = column.absent.as_ref().and_then(|absent| absent.references.clone());
+                let target = target.map(|table| table.name.clone()).or(elsewhere).unwrap_or_default();
+                let is_absent = if column.absent.is_some() { "absent" } else { "present" };
+                let what = Value::Text(format!("{is_absent} {target}"));
+                parts.push((format!("{}\u{0}{}", table.name, column.name), what));
+            }
+        }
+        row_hash(Uid([0; 16]), parts.iter().map(|(name, what)| (name.as_str(), what)))
+    }
+
     /// The same as far as it was tracked before: without the tables and columns that are new.
     #[must_use]
     pub fn as_far_as(&self, known: &Numbering) -> Self {

@@ -86,6 +86,8 @@ pub struct FleetNode {
     pub records_per_bundle: usize,
     /// Records of a bundle that it holds in memory together.
     pub records_at_once: usize,
+    /// Whether its records may differ from those of its neighbours, because a test has tampered with them.
+    pub may_differ: bool,
     /// Where its database lies, if that is a file.
     pub database: PathBuf,
     folder: PathBuf,
@@ -297,10 +299,17 @@ impl Fleet {
                 quiet &= !self.hand_over(central, satellite);
             }
             if quiet {
+                self.check_digests();
                 return;
             }
         }
         panic!("the fleet never comes to rest");
+    }
+
+    /// Checks that every node's digests are what a scan makes of its records. Says on how many links, seen from each end,
+    /// both were last found to hold the same.
+    pub fn check_digests(&mut self) -> u64 {
+        self.nodes.iter_mut().map(FleetNode::check_digests).sum()
     }
 
     /// Like [`Fleet::carry`]; says whether anything new was said.
@@ -374,7 +383,20 @@ impl FleetNode {
         clock.0.set(2_000_000_000_000);
         let entropy = TestEntropy(entropy.next_u64());
         let (records_per_bundle, records_at_once) = (100_000, RECORDS_AT_ONCE);
-        Self { app, store, keys, me, clock, entropy, records_per_bundle, records_at_once, database, folder, lease }
+        Self {
+            app,
+            store,
+            keys,
+            me,
+            clock,
+            entropy,
+            records_per_bundle,
+            records_at_once,
+            may_differ: false,
+            database,
+            folder,
+            lease,
+        }
     }
 
     /// The database as it is now, for others to begin with.
@@ -437,6 +459,7 @@ impl FleetNode {
             entropy: self.entropy.clone(),
             records_per_bundle: self.records_per_bundle,
             records_at_once: self.records_at_once,
+            may_differ: self.may_differ,
             database,
             folder,
             lease,
@@ -611,7 +634,22 @@ impl FleetNode {
     ) -> Result<Applied, ImportError> {
         let Self { store, keys, me, records_at_once, .. } = self;
         let at_once = *records_at_once;
-        Importer { store: &mut **store, keys, me, clock, entropy }.import_in_turns(bundle, false, at_once)
+        let applied =
+            Importer { store: &mut **store, keys, me, clock, entropy }.import_in_turns(bundle, false, at_once);
+        if !self.may_differ {
+            self.nothing_differs();
+        }
+        applied
+    }
+
+    /// As long as nobody tampers with a database, no neighbour ever holds other records than its bundles say.
+    fn nothing_differs(&mut self) {
+        self.store.begin(Access::Read).unwrap();
+        let links = self.store.links().unwrap();
+        self.store.rollback().unwrap();
+        for link in links {
+            assert_eq!(link.comparison.different, None, "{} found {} different", self.me.name, link.name);
+        }
     }
 
     /// The version and value of every shared column: by table, uid and column.
@@ -630,6 +668,20 @@ impl FleetNode {
         }
         self.store.rollback().unwrap();
         versions
+    }
+
+    /// Checks that the digests are what a scan makes of the records. Says over how many links both ends were last found to
+    /// hold the same.
+    pub fn check_digests(&mut self) -> u64 {
+        self.store.begin(Access::Read).unwrap();
+        let (mut kept, scanned) = (self.store.digests().unwrap(), self.store.scan_digests().unwrap());
+        for number in scanned.keys() {
+            kept.entry(*number).or_default();
+        }
+        assert_eq!(kept, scanned, "{}: the digests kept, and what a scan makes of the records", self.me.name);
+        let links = self.store.links().unwrap();
+        self.store.rollback().unwrap();
+        links.iter().filter(|link| link.comparison.equal.is_some()).count() as u64
     }
 
     /// Everything in the database but the order of saddlebag's own bookkeeping: one line for each row of each table.

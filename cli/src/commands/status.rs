@@ -143,6 +143,7 @@ fn state(state: LinkState) -> &'static str {
         LinkState::Stopped => "stopped",
         LinkState::Missing => "missing",
         LinkState::Held => "held",
+        LinkState::Different => "different",
         LinkState::New => "new",
         LinkState::Waiting => "waiting",
         LinkState::Sent => "sent",
@@ -210,6 +211,10 @@ fn print_troubles(link: &LinkStatus, console: &mut Console<'_>) -> Result<(), Co
         let numbers: Vec<_> = link.missing.iter().map(u64::to_string).collect();
         console.say(&format!("{peer}: later bundles wait for bundle {}, which has not come.", numbers.join(", ")))?;
     }
+    if let Some(since) = link.different {
+        let since = second(since);
+        console.say(&format!("{peer}: holds other records than this node since {since}; `check` tells which."))?;
+    }
     let counts = [
         (link.conflicts, "in conflict: both values are kept"),
         (link.parked, "parked until what it refers to comes"),
@@ -256,6 +261,9 @@ mod tests {
             parked: 0,
             quarantined: 0,
             missing: Vec::new(),
+            equal: None,
+            different: None,
+            undecided: None,
             state: LinkState::Sent,
             stopped: None,
             health: Some(health(0)),

@@ -25,7 +25,12 @@ CREATE TABLE IF NOT EXISTS saddlebag.link (
     acknowledged_epoch bigint, acknowledged_number bigint, acknowledged_id uuid, acknowledged_upto bigint,
     applied_epoch bigint, applied_number bigint, applied_id uuid, applied_upto bigint,
     owes_acknowledgement boolean NOT NULL, nodes_known bigint NOT NULL, last_contact bigint, health bytea,
-    unacknowledged bytea NOT NULL, history bytea NOT NULL);
+    unacknowledged bytea NOT NULL, history bytea NOT NULL, comparison bytea NOT NULL);
+CREATE TABLE IF NOT EXISTS saddlebag.different (
+    link bigint NOT NULL, table_name text COLLATE \"C\" NOT NULL, uid uuid NOT NULL, how text NOT NULL,
+    found bigint NOT NULL, wanted boolean NOT NULL, PRIMARY KEY (link, table_name, uid));
+CREATE TABLE IF NOT EXISTS saddlebag.digest (
+    table_number integer PRIMARY KEY, sum numeric(20) NOT NULL, records bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS saddlebag.held (
     link bigint NOT NULL, table_name text COLLATE \"C\" NOT NULL, uid uuid NOT NULL, kind text NOT NULL,
     reason text NOT NULL, change bytea NOT NULL, known bytea NOT NULL, since bigint NOT NULL, told text,

@@ -40,7 +40,12 @@ CREATE TABLE IF NOT EXISTS saddlebag_link (
     acknowledged_epoch INTEGER, acknowledged_number INTEGER, acknowledged_id BLOB, acknowledged_upto INTEGER,
     applied_epoch INTEGER, applied_number INTEGER, applied_id BLOB, applied_upto INTEGER,
     owes_acknowledgement INTEGER NOT NULL, nodes_known INTEGER NOT NULL, last_contact INTEGER, health BLOB,
-    unacknowledged BLOB NOT NULL, history BLOB NOT NULL);
+    unacknowledged BLOB NOT NULL, history BLOB NOT NULL, comparison BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS saddlebag_different (
+    link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, how TEXT NOT NULL,
+    found INTEGER NOT NULL, wanted INTEGER NOT NULL, PRIMARY KEY (link, table_name, uid)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS saddlebag_digest (
+    table_number INTEGER PRIMARY KEY, sum INTEGER NOT NULL, records INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS saddlebag_held (
     link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL,
     change BLOB NOT NULL, known BLOB NOT NULL, since INTEGER NOT NULL, told TEXT,
@@ -82,6 +87,7 @@ pub(super) fn install(store: &mut SqliteStore, tracking: &Tracking) -> Result<()
     let known = installed(&store.connection)?.unwrap_or_default();
     let forgotten = known.tables.values().filter(|(number, _)| !numbers.contains(number));
     for (number, _) in forgotten {
+        store.changed_digests.forget(*number);
         forget_table(&store.connection, *number)?;
     }
     for table in &tracking.tables {
@@ -107,6 +113,7 @@ fn forget_table(connection: &Connection, number: u32) -> Result<(), StoreError> 
     run(connection, &format!("DELETE FROM saddlebag_column WHERE table_number = {number}"))?;
     run(connection, &format!("DELETE FROM saddlebag_tombstone WHERE table_number = {number}"))?;
     run(connection, &format!("DELETE FROM saddlebag_beside WHERE table_number = {number}"))?;
+    run(connection, &format!("DELETE FROM saddlebag_digest WHERE table_number = {number}"))?;
     run(connection, &format!("DELETE FROM saddlebag_table WHERE number = {number}"))
 }
 

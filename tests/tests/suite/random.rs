@@ -517,6 +517,8 @@ fn run(on: Engines, seed: u64, totals: &mut BTreeMap<&'static str, u64>) {
         }
     }
     world.fleet.settle();
+    let equal = world.fleet.check_digests();
+    *world.counts.entry("link found equal").or_default() += equal;
     world.account();
     world.conflicts_are_true();
     world.compare();
@@ -582,6 +584,7 @@ fn every_committed_value_is_final_or_overwritten_or_kept(on: Engines) {
             "parked",
             "quarantined",
             "settled",
+            "link found equal",
         ] {
             assert!(totals.get(what).copied().unwrap_or(0) > 0, "`{what}` never occurred");
         }
