@@ -5,7 +5,7 @@
 //! changes of: those the receiver leaves out as well. So it is only said where the bundle carries all that the receiver
 //! has not acknowledged, and where the sender has applied all that it acknowledges.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use saddlebag_formats::Tell;
 use saddlebag_formats::Uid;
@@ -36,14 +36,17 @@ pub(crate) fn compared(
     is_only: bool,
     chosen: &Chosen,
 ) -> Result<Compared, StoreError> {
+    // What is told and asked once is in the last part: it comes to effect when all of the feed has.
+    let wanted = if part.is_last { wanted(store, link)? } else { Vec::new() };
+    let mut compared = Compared { said: Digests { wanted, ..Digests::default() }, kept: None };
     let counts = store.counts(link.id)?;
     // Who has applied a part that is not the last lacks the rest; what is held of the link, or fits no bundle, is missing
     // at one end.
     if !part.is_last || counts.parked + counts.quarantined > 0 || !chosen.too_large.is_empty() {
-        return Ok(Compared::default());
+        return Ok(compared);
     }
     let whole = digest::shared(store)?;
-    let mut compared = Compared { said: Digests::default(), kept: Some(whole) };
+    compared.kept = Some(whole);
     if is_only && link.applied.is_some() {
         let sum = chosen.live.iter().fold(whole.sum, |sum, (_, hash)| sum.wrapping_sub(*hash));
         compared.said.whole = Some(WholeDigest { sum, ..whole });
@@ -54,6 +57,24 @@ pub(crate) fn compared(
         };
     }
     Ok(compared)
+}
+
+/// Records that the other end is asked to send whole, by table.
+fn wanted(store: &mut dyn Store, link: &Link) -> Result<Vec<(String, Vec<Uid>)>, StoreError> {
+    if link.comparison.different.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut by_table: BTreeMap<String, Vec<Uid>> = BTreeMap::new();
+    for record in store.different(link.id)?.into_iter().filter(|record| record.wanted) {
+        by_table.entry(record.table).or_default().push(record.uid);
+    }
+    Ok(by_table.into_iter().collect())
+}
+
+/// Whether there is something to tell or to ask for that no bundle does yet.
+pub(crate) fn has_news(store: &mut dyn Store, link: &Link) -> Result<bool, StoreError> {
+    let untold = link.comparison.told.is_none();
+    Ok(untold && (link.comparison.tell != Tell::Nothing || !wanted(store, link)?.is_empty()))
 }
 
 fn buckets(store: &mut dyn Store, chosen: &Chosen) -> Result<Vec<u64>, StoreError> {

@@ -160,12 +160,20 @@ struct Draft {
     made: Result<BundleWriter, MakeError>,
     /// Records that fit no bundle.
     too_large: Vec<TooLarge>,
-    /// What all shared records come to in the snapshot.
-    digest: Option<WholeDigest>,
+    told: Told,
 }
 
 /// A bundle that is being made, and what does not fit it.
-type Made = (Result<BundleWriter, MakeError>, Vec<TooLarge>, Option<WholeDigest>);
+type Made = (Result<BundleWriter, MakeError>, Vec<TooLarge>, Told);
+
+/// What a bundle tells of all shared records.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    /// What they come to in the snapshot.
+    digest: Option<WholeDigest>,
+    /// Whether it tells or asks more than whether both ends have the same.
+    has_details: bool,
+}
 
 /// What a look at the database came to.
 enum Look {
@@ -188,7 +196,7 @@ impl Exporter<'_> {
         }
         let (mut parts, mut bundles) = (Parts::new(self.records_per_bundle), Vec::new());
         loop {
-            let Draft { snapshot, part, made, too_large, digest } =
+            let Draft { snapshot, part, made, too_large, told } =
                 match self.in_snapshot(|this| this.look(link, &mut parts))? {
                     Look::NoNews(standing) => return Ok(without_news(standing)),
                     Look::Draft(draft) => *draft,
@@ -199,7 +207,7 @@ impl Exporter<'_> {
             match made.and_then(|writer| Ok((writer.records(), writer.finish(self.keys)?))) {
                 Ok((records, bundle)) => {
                     self.leave_out(&snapshot.link, &too_large)?;
-                    bundles.push(self.publish(snapshot, &part, &folder, bundle, (records, digest))?);
+                    bundles.push(self.publish(snapshot, &part, &folder, bundle, (records, told))?);
                     if part.is_last {
                         outbox::remove_others(&folder, &bundles)?;
                         return Ok(Exported { result: ExportResult::Written, bundles });
@@ -258,8 +266,8 @@ impl Exporter<'_> {
             }
         };
         let part = parts.next(self.store, &snapshot.link, begin, snapshot.upto)?;
-        let (made, too_large, digest) = self.read(&snapshot, &part)?;
-        Ok(Look::Draft(Box::new(Draft { snapshot, part, made, too_large, digest })))
+        let (made, too_large, told) = self.read(&snapshot, &part)?;
+        Ok(Look::Draft(Box::new(Draft { snapshot, part, made, too_large, told })))
     }
 
     /// Reads the changes of a part into a new bundle.
@@ -303,8 +311,10 @@ impl Exporter<'_> {
         })?;
         let is_only = part.after == snapshot.after;
         let compared = digests::compared(self.store, link, part, is_only, &chosen)?;
+        let has_details = compared.said.finer.is_some() || !compared.said.wanted.is_empty();
         writer.digests(compared.said);
-        Ok((failure.map_or(Ok(writer), Err), chosen.too_large, compared.kept))
+        let told = Told { digest: compared.kept, has_details };
+        Ok((failure.map_or(Ok(writer), Err), chosen.too_large, told))
     }
 
     /// Keeps records in the feed that fit no bundle, beyond what this one covers, until they have become smaller; and
@@ -398,6 +408,9 @@ impl Exporter<'_> {
     /// Whether there is something to say that the standing bundles do not say.
     fn has_news(&mut self, snapshot: &Snapshot, standing: &[OutboxBundle]) -> Result<bool, StoreError> {
         let link = &snapshot.link;
+        if digests::has_news(self.store, link)? {
+            return Ok(true);
+        }
         let Some(last) = standing.last() else {
             return Ok(snapshot.nodes.is_some()
                 || link.history.anew.is_some()
@@ -437,12 +450,15 @@ impl Exporter<'_> {
         part: &Part,
         folder: &Path,
         bundle: Bundle,
-        (records, digest): (u64, Option<WholeDigest>),
+        (records, told): (u64, Told),
     ) -> Result<OutboxBundle, ExportError> {
         let Bundle { header, head, payload } = bundle;
         let Snapshot { mut link, peer, .. } = snapshot;
         let (number, id, upto) = (header.number, header.id, header.upto);
-        link.note_sent(header.epoch, SentBundle { number, id, upto, digest });
+        link.note_sent(header.epoch, SentBundle { number, id, upto, digest: told.digest });
+        if told.has_details {
+            link.comparison.told = Some(number);
+        }
         link.owes_acknowledgement = false;
         if is_on(Fault::AcknowledgedWhenSent) {
             link.acknowledged = link.sent;

@@ -20,6 +20,7 @@ mod inbox;
 mod last_setup;
 mod lock;
 pub mod membership;
+pub mod neighbours;
 pub mod node;
 mod node_names;
 pub mod place;

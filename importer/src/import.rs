@@ -10,7 +10,7 @@ use saddlebag_formats::history::{AppliedBundle, Stopped};
 use saddlebag_formats::members::Common;
 use saddlebag_formats::node_name::NodeName;
 use saddlebag_formats::version::UNKNOWN_WRITER;
-use saddlebag_formats::{NodeId, Seq, Writer};
+use saddlebag_formats::{BundleNumber, NodeId, Seq, Tell, Writer};
 use saddlebag_keys::card::CardDeployment;
 use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::this_node::ThisNode;
@@ -23,13 +23,15 @@ use saddlebag_stores::{Access, Store, StoreError};
 use crate::apply::{Application, Changes};
 use crate::arrival::{self, Arrival};
 use crate::clocks::{self, Receipt};
-use crate::compare;
+use crate::compare::{self, Compared};
 use crate::error::ImportError;
+use crate::finer;
 use crate::merge::{Setting, Side};
 use crate::merged::{Announced, Merge, Merged};
 use crate::reading::{Opened, Signed};
 use crate::tally::{Tables, Tally};
 use crate::turns::{Standing, Turns};
+use crate::wanted;
 
 /// Records of a bundle that are held in memory together. A larger bundle is decoded twice, and applied in turns.
 pub const RECORDS_AT_ONCE: usize = 20_000;
@@ -217,6 +219,7 @@ impl Importer<'_> {
             Standing::Next => {
                 if let Some(number) = arrival::acknowledge(&header, &mut link, self.me.epoch)? {
                     self.store.receipts_arrived(link.id, number)?;
+                    self.was_told(&mut link, number)?;
                 }
             }
             Standing::Anew => {
@@ -229,8 +232,11 @@ impl Importer<'_> {
         if let Some(Common { before, upto }) = opened.binding.common {
             lineage::raise(self.store, before, upto)?;
         }
-        if let Some(compared) = compare::compare(self.store, &link, &header, &opened)? {
-            compare::note(&mut link, compared, self.clock.now());
+        if standing == Standing::Next
+            && let Some(compared) = compare::compare(self.store, &link, &header, &opened)?
+        {
+            self.note_comparison(&mut link, compared)?;
+            finer::look(self.store, &mut link, &header, &opened, self.clock.now())?;
         }
         self.take_nodes(&opened, from.as_str())?;
         self.note_arrival(&mut link, &header, &opened, standing);
@@ -240,6 +246,7 @@ impl Importer<'_> {
             self.store.begin(Access::Write)?;
         }
         absorb(self.store, self.me.writer(), self.entropy)?;
+        wanted::send_again(self.store, &link, &opened.digests)?;
         let receipts = std::mem::take(&mut opened.receipts).into_iter();
         let receipts: Vec<_> = receipts.map(|receipt| StoredReceipt { link: link.id, receipt }).collect();
         self.store.save_received_receipts(&receipts, now)?;
@@ -303,6 +310,39 @@ impl Importer<'_> {
         link.nodes_known = link.nodes_known.max(opened.binding.nodes_known);
         link.last_contact = Some(self.clock.now());
         link.health = Some(opened.health.encode());
+    }
+
+    /// Notes with the link how both ends compared.
+    fn note_comparison(&mut self, link: &mut Link, compared: Compared) -> Result<(), StoreError> {
+        compare::note(link, compared, self.clock.now());
+        match compared {
+            Compared::Undecided(_) => {}
+            Compared::Equal => {
+                let known = self.store.different(link.id)?.into_iter();
+                let known: Vec<_> = known.map(|record| (record.table, record.uid)).collect();
+                self.store.forget_different(link.id, &known)?;
+            }
+            // Once it is known which records differ, nobody needs to ask for them again.
+            Compared::Different => {
+                if link.comparison.tell == Tell::Nothing && self.store.different(link.id)?.is_empty() {
+                    (link.comparison.tell, link.comparison.told) = (Tell::Buckets, None);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What bundles up to this one told and asked for has arrived.
+    fn was_told(&mut self, link: &mut Link, number: BundleNumber) -> Result<(), StoreError> {
+        if link.comparison.told.is_none_or(|told| told > number) {
+            return Ok(());
+        }
+        if matches!(link.comparison.tell, Tell::Records(_)) {
+            link.comparison.tell = Tell::Nothing;
+        }
+        let wanted = self.store.different(link.id)?.into_iter().filter(|record| record.wanted);
+        let wanted: Vec<_> = wanted.map(|record| (record.table, record.uid)).collect();
+        self.store.forget_different(link.id, &wanted)
     }
 
     /// Takes a newer list of nodes, if the deployment's key signed it.

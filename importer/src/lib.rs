@@ -13,6 +13,7 @@ mod decide;
 mod deletions;
 mod error;
 mod exchange;
+mod finer;
 mod holding;
 mod import;
 mod incoming;
@@ -26,6 +27,7 @@ mod resolve;
 mod tally;
 mod told;
 mod turns;
+mod wanted;
 mod writes;
 
 pub use error::ImportError;

@@ -115,7 +115,9 @@ impl Opened<'_> {
 
     /// Whether it says more than what has arrived and how its sender does.
     pub(crate) fn has_contents(&self) -> bool {
-        self.has_changes || !self.receipts.is_empty() || self.binding.nodes.is_some()
+        let Digests { finer, wanted, .. } = &self.digests;
+        let asks = finer.is_some() || !wanted.is_empty();
+        asks || self.has_changes || !self.receipts.is_empty() || self.binding.nodes.is_some()
     }
 
     /// Gives the changes member by member.

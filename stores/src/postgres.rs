@@ -11,6 +11,7 @@ mod client;
 mod conflicts;
 mod connect;
 mod decisions;
+mod different;
 mod digest;
 mod feed;
 mod fields;
@@ -53,7 +54,7 @@ use crate::difference::{Difference, HomeRow};
 use crate::digest::{Changed, Digest, Standing};
 use crate::engine::damaged;
 use crate::error::StoreError;
-use crate::ledger::{Beside, Conflict, Decision, Dropped, Held, Link, LinkCounts, StoredReceipt};
+use crate::ledger::{Beside, Conflict, Decision, DifferentRecord, Dropped, Held, Link, LinkCounts, StoredReceipt};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use crate::referring::ReferringColumn;
 use crate::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
@@ -513,6 +514,18 @@ impl Store for PostgresStore {
 
     fn each_hash(&mut self, table: &TrackedTable, each: &mut dyn FnMut(Uid, u64, Seq)) -> Result<(), StoreError> {
         digest::each(self, table, each)
+    }
+
+    fn different(&mut self, link: LinkId) -> Result<Vec<DifferentRecord>, StoreError> {
+        different::of(&mut self.client, link)
+    }
+
+    fn save_different(&mut self, records: &[DifferentRecord]) -> Result<(), StoreError> {
+        different::save(&mut self.client, records)
+    }
+
+    fn forget_different(&mut self, link: LinkId, records: &[(String, Uid)]) -> Result<(), StoreError> {
+        different::forget(&mut self.client, link, records)
     }
 
     fn save_tombstones(&mut self, tombstones: &[Tombstone]) -> Result<(), StoreError> {

@@ -9,6 +9,7 @@ mod catalogue;
 pub mod clock;
 mod columns;
 mod decisions;
+mod different;
 mod digest;
 mod feed;
 mod forget;
@@ -51,7 +52,7 @@ use crate::difference::{Difference, HomeRow};
 use crate::digest::{Changed, Digest, Standing};
 use crate::engine::{Engine, Rows, Stored, Taken, Waiting};
 use crate::error::StoreError;
-use crate::ledger::{Beside, Conflict, Decision, Dropped, Held, Link, LinkCounts, StoredReceipt};
+use crate::ledger::{Beside, Conflict, Decision, DifferentRecord, Dropped, Held, Link, LinkCounts, StoredReceipt};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use crate::referring::ReferringColumn;
 use crate::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
@@ -464,6 +465,18 @@ impl Store for SqliteStore {
 
     fn each_hash(&mut self, table: &TrackedTable, each: &mut dyn FnMut(Uid, u64, Seq)) -> Result<(), StoreError> {
         digest::each(&self.connection, table, each)
+    }
+
+    fn different(&mut self, link: LinkId) -> Result<Vec<DifferentRecord>, StoreError> {
+        different::of(&self.connection, link)
+    }
+
+    fn save_different(&mut self, records: &[DifferentRecord]) -> Result<(), StoreError> {
+        different::save(&self.connection, records)
+    }
+
+    fn forget_different(&mut self, link: LinkId, records: &[(String, Uid)]) -> Result<(), StoreError> {
+        different::forget(&self.connection, link, records)
     }
 
     fn save_tombstones(&mut self, tombstones: &[Tombstone]) -> Result<(), StoreError> {

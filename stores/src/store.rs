@@ -9,7 +9,9 @@ use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value, Writer};
 use crate::difference::{Difference, HomeRow};
 use crate::digest::{Digest, Standing};
 use crate::error::StoreError;
-use crate::ledger::{Beside, Conflict, Decision, Dropped, Held, Link, LinkCounts, PeerRole, StoredReceipt};
+use crate::ledger::{
+    Beside, Conflict, Decision, DifferentRecord, Dropped, Held, Link, LinkCounts, PeerRole, StoredReceipt,
+};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use crate::restored;
 use crate::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
@@ -449,6 +451,24 @@ pub trait Store {
     /// # Errors
     /// The engine's.
     fn each_hash(&mut self, table: &TrackedTable, each: &mut dyn FnMut(Uid, u64, Seq)) -> Result<(), StoreError>;
+
+    /// Records that the other end of a link has otherwise, as both were last compared, by table and uid.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn different(&mut self, link: LinkId) -> Result<Vec<DifferentRecord>, StoreError>;
+
+    /// Notes such records, over what is known of the same ones.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn save_different(&mut self, records: &[DifferentRecord]) -> Result<(), StoreError>;
+
+    /// Forgets such records, by table name and uid.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn forget_different(&mut self, link: LinkId, records: &[(String, Uid)]) -> Result<(), StoreError>;
 
     /// Writes tombstones, over those that are there.
     ///

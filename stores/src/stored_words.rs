@@ -2,7 +2,7 @@
 
 use saddlebag_formats::members::{Outcome, Receipt};
 
-use crate::ledger::{ConflictKind, ConflictRule, HeldKind, Taken};
+use crate::ledger::{ConflictKind, ConflictRule, DifferentHow, HeldKind, Taken};
 
 pub(crate) fn held_name(kind: HeldKind) -> &'static str {
     match kind {
@@ -45,19 +45,19 @@ pub(crate) fn rule_named(name: &str) -> ConflictRule {
     RULES.iter().find(|(_, known)| *known == name).map_or(ConflictRule::Newest, |(rule, _)| *rule)
 }
 
-pub(crate) fn taken_name(taken: Taken) -> &'static str {
-    match taken {
-        Taken::Stands => "stands",
-        Taken::Other => "other",
-        Taken::Value => "value",
+pub(crate) fn how_name(how: DifferentHow) -> &'static str {
+    match how {
+        DifferentHow::OtherValues => "other values",
+        DifferentHow::MissingHere => "missing here",
+        DifferentHow::MissingThere => "missing there",
     }
 }
 
-pub(crate) fn taken_named(name: &str) -> Taken {
+pub(crate) fn how_named(name: &str) -> DifferentHow {
     match name {
-        "stands" => Taken::Stands,
-        "other" => Taken::Other,
-        _ => Taken::Value,
+        "missing here" => DifferentHow::MissingHere,
+        "missing there" => DifferentHow::MissingThere,
+        _ => DifferentHow::OtherValues,
     }
 }
 

@@ -7,6 +7,7 @@ mod beside;
 mod capture;
 mod clocks;
 mod constraints;
+mod digests;
 mod districts;
 mod epochs;
 mod every_type;
