@@ -86,3 +86,19 @@ pub(crate) fn outcome_named(name: &str) -> Outcome {
 pub(crate) fn key_column(receipt: &Receipt) -> &str {
     receipt.column.as_deref().unwrap_or("")
 }
+
+pub(crate) fn taken_name(taken: Taken) -> &'static str {
+    match taken {
+        Taken::Stands => "stands",
+        Taken::Other => "other",
+        Taken::Value => "value",
+    }
+}
+
+pub(crate) fn taken_named(name: &str) -> Taken {
+    match name {
+        "stands" => Taken::Stands,
+        "other" => Taken::Other,
+        _ => Taken::Value,
+    }
+}

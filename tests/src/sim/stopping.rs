@@ -9,7 +9,10 @@ use std::ops::ControlFlow;
 use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value};
 use saddlebag_stores::difference::{Difference, HomeRow};
-use saddlebag_stores::ledger::{Beside, Conflict, Decision, Dropped, Held, Link, LinkCounts, StoredReceipt};
+use saddlebag_stores::digest::{Digest, Standing};
+use saddlebag_stores::ledger::{
+    Beside, Conflict, Decision, DifferentRecord, Dropped, Held, Link, LinkCounts, StoredReceipt,
+};
 use saddlebag_stores::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use saddlebag_stores::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
 use saddlebag_stores::sqlite::SqliteStore;
@@ -153,6 +156,13 @@ answer! {
     fn numbered_conflicts() -> Vec<(u64, Conflict)>;
     fn add_decision(decision: &Decision) -> ();
     fn decisions() -> Vec<Decision>;
+    fn digests() -> HashMap<u32, Digest>;
+    fn save_digests(digests: &HashMap<u32, Digest>) -> ();
+    fn standing(table: &TrackedTable, uids: &[Uid]) -> HashMap<Uid, Standing>;
+    fn each_hash(table: &TrackedTable, each: &mut dyn FnMut(Uid, u64, Seq)) -> ();
+    fn different(link: LinkId) -> Vec<DifferentRecord>;
+    fn save_different(records: &[DifferentRecord]) -> ();
+    fn forget_different(link: LinkId, records: &[(String, Uid)]) -> ();
     fn counts(link: LinkId) -> LinkCounts;
     fn add_receipts(receipts: &[StoredReceipt]) -> ();
     fn receipts_to_send(link: LinkId) -> Vec<StoredReceipt>;

@@ -161,8 +161,8 @@ fn repair(node: &mut FleetNode) -> u64 {
 /// All three have the same names.
 fn names(fleet: &Fleet) -> Vec<Option<String>> {
     let names = |node: usize| fleet.nodes[node].app.texts("SELECT name FROM patient ORDER BY uuid", &[]);
-    for node in 1..NAMES.len() {
-        assert_eq!(names(0), names(node), "{}", NAMES[node]);
+    for (node, name) in NAMES.iter().enumerate() {
+        assert_eq!(names(0), names(node), "{name}");
     }
     names(0)
 }
