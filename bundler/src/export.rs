@@ -12,6 +12,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use saddlebag_formats::ambient::{Clock, Entropy};
+use saddlebag_formats::entry_book::EntryBook;
 use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::file_name::file_name;
 use saddlebag_formats::header::{Acknowledgement, BundleHeader};
@@ -28,7 +29,7 @@ use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole, Position, 
 use saddlebag_stores::patience::Patience;
 use saddlebag_stores::record::Known;
 use saddlebag_stores::store::{absorb, open_absorbed_snapshot};
-use saddlebag_stores::{Access, Store, StoreError};
+use saddlebag_stores::{Access, Store, StoreError, entries};
 
 use crate::choose::{self, TooLarge};
 use crate::health::health;
@@ -268,6 +269,7 @@ impl Exporter<'_> {
         } else {
             Vec::new()
         };
+        let entries = if part.is_last { entries::read(self.store)? } else { EntryBook::default() };
         let contents = Contents {
             number: next_number(link, self.me.epoch),
             after: part.after,
@@ -276,6 +278,8 @@ impl Exporter<'_> {
             created,
             nodes_known: snapshot.nodes_known,
             nodes: snapshot.nodes.clone(),
+            entries: if link.role == PeerRole::Central { entries.up() } else { Vec::new() },
+            refused_entries: entries.down(link.id),
             health: health(self.store, link, self.outbox, snapshot.after, created)?,
             receipts: receipts.into_iter().map(|stored| stored.receipt).collect(),
             trail: trail(link, self.me.epoch),
@@ -360,7 +364,7 @@ impl Exporter<'_> {
         }
     }
 
-    /// The number of the list of nodes here, and the list itself for a satellite that holds an older one.
+    /// The number of the list of nodes here, and the list itself for a neighbour that holds an older one.
     fn nodes(&mut self, link: &Link) -> Result<(u64, Option<Vec<u8>>), ExportError> {
         let (Some(key), Some(bytes)) = (self.store.setting(DEPLOYMENT_KEY)?, self.store.setting(NODES)?) else {
             return Ok((0, None));
@@ -368,7 +372,8 @@ impl Exporter<'_> {
         let deployment = CardDeployment::from_kept(&key, &bytes)
             .map_err(|error| ExportError::Damaged { what: "the deployment", reason: error.to_string() })?;
         let number = deployment.nodes.list().number();
-        let lacks_it = link.role == PeerRole::Satellite && link.nodes_known < number;
+        // Mostly it goes down; up, where a district has signed it.
+        let lacks_it = link.nodes_known < number;
         Ok((number, lacks_it.then_some(bytes)))
     }
 
@@ -397,11 +402,13 @@ impl Exporter<'_> {
                 || link.history.anew.is_some()
                 || link.owes_acknowledgement
                 || choose::lacks(self.store, link, (snapshot.after, snapshot.upto))?
-                || !self.store.receipts_to_send(link.id)?.is_empty());
+                || !self.store.receipts_to_send(link.id)?.is_empty()
+                || has_entries(&entries::read(self.store)?, link));
         };
         let acknowledges_less = last.header.ack != acknowledgement(link) && link.owes_acknowledgement;
         Ok(acknowledges_less
             || self.store.has_new_receipts(link.id)?
+            || entries::read(self.store)?.has_new(satellite(link))
             || choose::lacks(self.store, link, (snapshot.after.max(last.header.upto), snapshot.upto))?)
     }
 
@@ -459,6 +466,7 @@ impl Exporter<'_> {
             .store
             .save_link(link)
             .and_then(|()| self.store.receipts_carried(link.id, carried_by))
+            .and_then(|()| entries::change(self.store, |book| book.carried(satellite(link), carried_by)))
             .inspect_err(|_| drop(self.store.rollback()));
         noted?;
         self.store.commit().inspect_err(|_| drop(self.store.rollback()))?;
@@ -475,6 +483,19 @@ impl Exporter<'_> {
 fn without_news(standing: Vec<OutboxBundle>) -> Exported {
     let result = if standing.is_empty() { ExportResult::Nothing } else { ExportResult::Unchanged };
     Exported { result, bundles: standing }
+}
+
+/// The link of a satellite; none for that of this node's central.
+fn satellite(link: &Link) -> Option<LinkId> {
+    Some(link.id).filter(|_| link.role == PeerRole::Satellite)
+}
+
+/// Whether a bundle for this neighbour would carry entries, or refusals of them.
+fn has_entries(book: &EntryBook, link: &Link) -> bool {
+    match link.role {
+        PeerRole::Central => !book.up().is_empty(),
+        PeerRole::Satellite => !book.down(link.id).is_empty(),
+    }
 }
 
 /// The number of the next bundle on a link.

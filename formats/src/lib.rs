@@ -12,6 +12,7 @@ pub mod change;
 pub mod codec;
 mod columns;
 mod decimals;
+pub mod entry_book;
 pub mod envelope;
 pub mod faults;
 pub mod file_name;

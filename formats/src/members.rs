@@ -6,11 +6,14 @@
 pub mod anew;
 mod binding;
 pub(crate) mod changes;
+mod entries;
 mod health;
 pub(crate) mod receipts;
 
 pub use anew::{Anew, Common};
 pub use binding::Binding;
 pub use changes::{ChangesError, decode_change, encode_change};
+pub use entries::{Entry, EntryRefusal};
+pub(crate) use entries::{EntryRefusalV1, EntryV1};
 pub use health::Health;
 pub use receipts::{Outcome, Receipt};

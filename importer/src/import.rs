@@ -24,6 +24,7 @@ use crate::apply::{Application, Changes};
 use crate::arrival::{self, Arrival};
 use crate::clocks::{self, Receipt};
 use crate::error::ImportError;
+use crate::introductions;
 use crate::merge::{Setting, Side};
 use crate::merged::{Announced, Merge, Merged};
 use crate::reading::{Opened, Signed};
@@ -216,12 +217,14 @@ impl Importer<'_> {
             Standing::Next => {
                 if let Some(number) = arrival::acknowledge(&header, &mut link, self.me.epoch)? {
                     self.store.receipts_arrived(link.id, number)?;
+                    introductions::arrived(self.store, &link, number)?;
                 }
             }
             Standing::Anew => {
                 let before = opened.binding.anew.as_ref().map(|anew| anew.before);
                 let common = before.map(|before| Common { before, upto: seen });
                 self.go_back(&mut link, &header, common)?;
+                introductions::tell_again(self.store, &link)?;
             }
             Standing::Late => {}
         }
@@ -229,6 +232,7 @@ impl Importer<'_> {
             lineage::raise(self.store, before, upto)?;
         }
         self.take_nodes(&opened, from.as_str())?;
+        introductions::take(self.store, &link, &opened.binding)?;
         self.note_arrival(&mut link, &header, &opened, standing);
         self.store.save_link(&link)?;
         if is_on(Fault::AppliedBeforeWritten) {

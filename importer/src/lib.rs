@@ -15,6 +15,7 @@ mod exchange;
 mod holding;
 mod import;
 mod incoming;
+mod introductions;
 pub mod merge;
 mod merged;
 mod order;

@@ -106,7 +106,12 @@ impl Opened<'_> {
 
     /// Whether it says more than what has arrived and how its sender does.
     pub(crate) fn has_contents(&self) -> bool {
-        self.has_changes || !self.receipts.is_empty() || self.binding.nodes.is_some()
+        let Binding { nodes, entries, refused_entries, .. } = &self.binding;
+        self.has_changes
+            || !self.receipts.is_empty()
+            || nodes.is_some()
+            || !entries.is_empty()
+            || !refused_entries.is_empty()
     }
 
     /// Gives the changes member by member.

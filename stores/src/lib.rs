@@ -10,6 +10,7 @@ mod columns;
 pub mod config;
 pub mod difference;
 mod engine;
+pub mod entries;
 pub mod error;
 pub mod fold;
 pub mod ledger;
