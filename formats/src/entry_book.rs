@@ -87,8 +87,7 @@ impl EntryBook {
         if let Some(kept) = self.kept.iter_mut().find(is_it).filter(|kept| kept.state.reason().is_none()) {
             let reason = refusal.reason.clone();
             // Nobody is waiting for an answer where it was admitted.
-            kept.state =
-                if kept.from.is_some() { EntryState::Refused { reason } } else { EntryState::Told { reason } };
+            kept.state = if kept.from.is_some() { EntryState::Refused { reason } } else { EntryState::Told { reason } };
             kept.carried = None;
         }
     }

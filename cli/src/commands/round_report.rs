@@ -8,6 +8,7 @@ use saddlebag_couriers::round::{BundleReport, BundleResult, RoundEvent, RoundRep
 use saddlebag_formats::TimeMs;
 
 use super::clocks::{self, Told};
+use super::introduce;
 use super::times::second;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -41,7 +42,8 @@ impl Made<'_> {
             console.json(&self.report)?
         } else {
             console.keep_report(&self.report)?;
-            self.print_words(console)?
+            self.print_words(console)?;
+            introduce::print_entries(&self.report.entries, console)?;
         }
         self.report.hooks.iter().try_for_each(|hook| print_hook(hook, console))?;
         let refused = self.report.bundles.iter().filter(|bundle| bundle.result == BundleResult::Refused).count();

@@ -15,6 +15,7 @@ use saddlebag_stores::ledger::Link;
 
 use super::RoundEvent;
 use super::report::{BundleReport, BundleResult, RoundReport};
+use crate::admission;
 use crate::after_import::AfterImport;
 use crate::error::NodeError;
 use crate::inbox::Inbox;
@@ -60,6 +61,7 @@ impl<'a> TakeIn<'a> {
         self.try_again(early)?;
         if !self.report.dry_run {
             self.node.reload_deployment()?;
+            self.report.entries = admission::after_import(self.node)?;
         }
         Ok(())
     }
