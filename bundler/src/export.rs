@@ -407,9 +407,17 @@ impl Exporter<'_> {
         };
         let acknowledges_less = last.header.ack != acknowledgement(link) && link.owes_acknowledgement;
         Ok(acknowledges_less
+            || self.has_newer_nodes(snapshot)?
             || self.store.has_new_receipts(link.id)?
             || entries::read(self.store)?.has_new(satellite(link))
             || choose::lacks(self.store, link, (snapshot.after.max(last.header.upto), snapshot.upto))?)
+    }
+
+    /// Whether the neighbour lacks a list of nodes that the last bundle for it does not carry: one that only
+    /// acknowledges is never acknowledged itself, and would keep the list here.
+    fn has_newer_nodes(&mut self, snapshot: &Snapshot) -> Result<bool, StoreError> {
+        let carried = self.store.setting(&nodes_carried(snapshot.link.id))?;
+        Ok(snapshot.nodes.is_some() && carried.as_deref() != Some(&snapshot.nodes_known.to_le_bytes()))
     }
 
     /// What would be made.
@@ -441,7 +449,7 @@ impl Exporter<'_> {
         records: u64,
     ) -> Result<OutboxBundle, ExportError> {
         let Bundle { header, head, payload } = bundle;
-        let Snapshot { mut link, peer, .. } = snapshot;
+        let Snapshot { mut link, peer, nodes_known, nodes, .. } = snapshot;
         let (number, id, upto) = (header.number, header.id, header.upto);
         link.note_sent(header.epoch, SentBundle { number, id, upto, digest: None });
         link.owes_acknowledgement = false;
@@ -451,7 +459,7 @@ impl Exporter<'_> {
         // Receipts come with the last part, which is none of those before: an acknowledgement of one of these must
         // not let go of them.
         let carried_by = if part.is_last { header.number } else { BundleNumber(header.number.0 + 1) };
-        self.record(&link, &header, carried_by)?;
+        self.record(&link, &header, carried_by, nodes.map(|_| nodes_known))?;
         let name = file_name(&self.me.name, &peer.name, header.number, header.created, header.id);
         let bytes = (head.len() + payload.len()) as u64;
         let source = head.as_slice().chain(payload.as_slice());
@@ -460,13 +468,24 @@ impl Exporter<'_> {
     }
 
     /// Notes in the database and beside it that this bundle exists, and which one of its set carries the receipts.
-    fn record(&mut self, link: &Link, header: &BundleHeader, carried_by: BundleNumber) -> Result<(), ExportError> {
+    fn record(
+        &mut self,
+        link: &Link,
+        header: &BundleHeader,
+        carried_by: BundleNumber,
+        nodes: Option<u64>,
+    ) -> Result<(), ExportError> {
         self.store.begin(Access::Write)?;
+        let list = |store: &mut dyn Store| match nodes {
+            Some(number) => store.set_setting(&nodes_carried(link.id), &number.to_le_bytes()),
+            None => Ok(()),
+        };
         let noted = self
             .store
             .save_link(link)
             .and_then(|()| self.store.receipts_carried(link.id, carried_by))
             .and_then(|()| entries::change(self.store, |book| book.carried(satellite(link), carried_by)))
+            .and_then(|()| list(self.store))
             .inspect_err(|_| drop(self.store.rollback()));
         noted?;
         self.store.commit().inspect_err(|_| drop(self.store.rollback()))?;
@@ -483,6 +502,11 @@ impl Exporter<'_> {
 fn without_news(standing: Vec<OutboxBundle>) -> Exported {
     let result = if standing.is_empty() { ExportResult::Nothing } else { ExportResult::Unchanged };
     Exported { result, bundles: standing }
+}
+
+/// The setting with the number of the list of nodes that the last bundle with one carried over a link.
+fn nodes_carried(link: LinkId) -> String {
+    format!("nodes_carried_{}", link.0)
 }
 
 /// The link of a satellite; none for that of this node's central.

@@ -5,7 +5,7 @@
 
 use saddlebag_formats::entry_book::EntryBook;
 use saddlebag_formats::members::{Binding, EntryRefusal};
-use saddlebag_formats::{BundleNumber, LinkId, NodeId};
+use saddlebag_formats::{BundleNumber, LinkId};
 use saddlebag_keys::card::CardDeployment;
 use saddlebag_keys::deployment::{NodeList, Role};
 use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole};
@@ -18,8 +18,7 @@ pub(crate) fn take(store: &mut dyn Store, link: &Link, binding: &Binding) -> Res
     if binding.entries.is_empty() && binding.refused_entries.is_empty() {
         return Ok(());
     }
-    let nodes = list(store)?;
-    let may_admit = nodes.as_ref().is_some_and(|nodes| is_district(nodes, link.peer));
+    let may_admit = is_district(store, link)?;
     Ok(entries::change(store, |book| match link.role {
         PeerRole::Central => binding.refused_entries.iter().for_each(|refusal| book.refuse(refusal)),
         PeerRole::Satellite => {
@@ -57,8 +56,11 @@ fn refuse_all(book: &mut EntryBook, link: &Link) {
     from_there.iter().for_each(|refusal| book.refuse(refusal));
 }
 
-fn is_district(nodes: &NodeList, id: NodeId) -> bool {
-    nodes.node(id).is_some_and(|node| node.role == Role::Central && node.revoked.is_none())
+/// Whether the list of nodes has the other end of a link as a central.
+pub(crate) fn is_district(store: &mut dyn Store, link: &Link) -> Result<bool, ImportError> {
+    let nodes = list(store)?;
+    let listed = nodes.as_ref().and_then(|nodes| nodes.node(link.peer));
+    Ok(listed.is_some_and(|node| node.role == Role::Central && node.revoked.is_none()))
 }
 
 /// The list of nodes that this one holds.

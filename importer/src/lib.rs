@@ -19,6 +19,7 @@ mod introductions;
 pub mod merge;
 mod merged;
 mod order;
+mod passing_on;
 mod plan;
 mod reading;
 mod references;

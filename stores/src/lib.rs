@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod lineage;
 mod merged;
 mod naming;
+pub mod passed_on;
 pub mod patience;
 mod pieces;
 mod place;

@@ -43,6 +43,11 @@ impl Made<'_> {
         } else {
             console.keep_report(&self.report)?;
             self.print_words(console)?;
+            if self.report.settled_later > 0 {
+                let settled = self.report.settled_later;
+                let changes = layout::count(settled, "change that was held is", "changes that were held are");
+                console.say(&format!("{changes} applied now: what was entered here since made room."))?;
+            }
             introduce::print_entries(&self.report.entries, console)?;
         }
         self.report.hooks.iter().try_for_each(|hook| print_hook(hook, console))?;

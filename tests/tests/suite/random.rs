@@ -445,6 +445,11 @@ impl World {
         if self.fleet.nodes.iter().any(|node| node.records_per_bundle < 100_000) {
             return;
         }
+        // A district sends a value up again that it had to send back to a clinic, as long as its central has not
+        // acknowledged it: what the central has written upon it meanwhile is listed with it.
+        if self.deployment.centrals.iter().any(|central| *central > 0) {
+            return;
+        }
         let before: BTreeMap<String, String> =
             self.written.iter().filter_map(|w| Some((w.value.clone(), w.seen.clone()?))).collect();
         let knew = |value: &str, other: &str| {
