@@ -12,6 +12,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use saddlebag_formats::ambient::{Clock, Entropy};
+use saddlebag_formats::entry_book::EntryBook;
 use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::file_name::file_name;
 use saddlebag_formats::header::{Acknowledgement, BundleHeader};
@@ -28,7 +29,7 @@ use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole, Position, 
 use saddlebag_stores::patience::Patience;
 use saddlebag_stores::record::Known;
 use saddlebag_stores::store::{absorb, open_absorbed_snapshot};
-use saddlebag_stores::{Access, Store, StoreError};
+use saddlebag_stores::{Access, Store, StoreError, entries};
 
 use crate::choose::{self, TooLarge};
 use crate::digests;
@@ -279,6 +280,7 @@ impl Exporter<'_> {
         } else {
             Vec::new()
         };
+        let entries = if part.is_last { entries::read(self.store)? } else { EntryBook::default() };
         let contents = Contents {
             number: next_number(link, self.me.epoch),
             after: part.after,
@@ -287,6 +289,8 @@ impl Exporter<'_> {
             created,
             nodes_known: snapshot.nodes_known,
             nodes: snapshot.nodes.clone(),
+            entries: if link.role == PeerRole::Central { entries.up() } else { Vec::new() },
+            refused_entries: entries.down(link.id),
             health: health(self.store, link, self.outbox, snapshot.after, created)?,
             receipts: receipts.into_iter().map(|stored| stored.receipt).collect(),
             trail: trail(link, self.me.epoch),
@@ -376,7 +380,7 @@ impl Exporter<'_> {
         }
     }
 
-    /// The number of the list of nodes here, and the list itself for a satellite that holds an older one.
+    /// The number of the list of nodes here, and the list itself for a neighbour that holds an older one.
     fn nodes(&mut self, link: &Link) -> Result<(u64, Option<Vec<u8>>), ExportError> {
         let (Some(key), Some(bytes)) = (self.store.setting(DEPLOYMENT_KEY)?, self.store.setting(NODES)?) else {
             return Ok((0, None));
@@ -384,7 +388,8 @@ impl Exporter<'_> {
         let deployment = CardDeployment::from_kept(&key, &bytes)
             .map_err(|error| ExportError::Damaged { what: "the deployment", reason: error.to_string() })?;
         let number = deployment.nodes.list().number();
-        let lacks_it = link.role == PeerRole::Satellite && link.nodes_known < number;
+        // Mostly it goes down; up, where a district has signed it.
+        let lacks_it = link.nodes_known < number;
         Ok((number, lacks_it.then_some(bytes)))
     }
 
@@ -416,12 +421,22 @@ impl Exporter<'_> {
                 || link.history.anew.is_some()
                 || link.owes_acknowledgement
                 || choose::lacks(self.store, link, (snapshot.after, snapshot.upto))?
-                || !self.store.receipts_to_send(link.id)?.is_empty());
+                || !self.store.receipts_to_send(link.id)?.is_empty()
+                || has_entries(&entries::read(self.store)?, link));
         };
         let acknowledges_less = last.header.ack != acknowledgement(link) && link.owes_acknowledgement;
         Ok(acknowledges_less
+            || self.has_newer_nodes(snapshot)?
             || self.store.has_new_receipts(link.id)?
+            || entries::read(self.store)?.has_new(satellite(link))
             || choose::lacks(self.store, link, (snapshot.after.max(last.header.upto), snapshot.upto))?)
+    }
+
+    /// Whether the neighbour lacks a list of nodes that the last bundle for it does not carry: one that only
+    /// acknowledges is never acknowledged itself, and would keep the list here.
+    fn has_newer_nodes(&mut self, snapshot: &Snapshot) -> Result<bool, StoreError> {
+        let carried = self.store.setting(&nodes_carried(snapshot.link.id))?;
+        Ok(snapshot.nodes.is_some() && carried.as_deref() != Some(&snapshot.nodes_known.to_le_bytes()))
     }
 
     /// What would be made.
@@ -453,7 +468,7 @@ impl Exporter<'_> {
         (records, told): (u64, Told),
     ) -> Result<OutboxBundle, ExportError> {
         let Bundle { header, head, payload } = bundle;
-        let Snapshot { mut link, peer, .. } = snapshot;
+        let Snapshot { mut link, peer, nodes_known, nodes, .. } = snapshot;
         let (number, id, upto) = (header.number, header.id, header.upto);
         link.note_sent(header.epoch, SentBundle { number, id, upto, digest: told.digest });
         if told.has_details {
@@ -466,7 +481,7 @@ impl Exporter<'_> {
         // Receipts come with the last part, which is none of those before: an acknowledgement of one of these must
         // not let go of them.
         let carried_by = if part.is_last { header.number } else { BundleNumber(header.number.0 + 1) };
-        self.record(&link, &header, carried_by)?;
+        self.record(&link, &header, carried_by, nodes.map(|_| nodes_known))?;
         let name = file_name(&self.me.name, &peer.name, header.number, header.created, header.id);
         let bytes = (head.len() + payload.len()) as u64;
         let source = head.as_slice().chain(payload.as_slice());
@@ -475,12 +490,24 @@ impl Exporter<'_> {
     }
 
     /// Notes in the database and beside it that this bundle exists, and which one of its set carries the receipts.
-    fn record(&mut self, link: &Link, header: &BundleHeader, carried_by: BundleNumber) -> Result<(), ExportError> {
+    fn record(
+        &mut self,
+        link: &Link,
+        header: &BundleHeader,
+        carried_by: BundleNumber,
+        nodes: Option<u64>,
+    ) -> Result<(), ExportError> {
         self.store.begin(Access::Write)?;
+        let list = |store: &mut dyn Store| match nodes {
+            Some(number) => store.set_setting(&nodes_carried(link.id), &number.to_le_bytes()),
+            None => Ok(()),
+        };
         let noted = self
             .store
             .save_link(link)
             .and_then(|()| self.store.receipts_carried(link.id, carried_by))
+            .and_then(|()| entries::change(self.store, |book| book.carried(satellite(link), carried_by)))
+            .and_then(|()| list(self.store))
             .inspect_err(|_| drop(self.store.rollback()));
         noted?;
         self.store.commit().inspect_err(|_| drop(self.store.rollback()))?;
@@ -497,6 +524,24 @@ impl Exporter<'_> {
 fn without_news(standing: Vec<OutboxBundle>) -> Exported {
     let result = if standing.is_empty() { ExportResult::Nothing } else { ExportResult::Unchanged };
     Exported { result, bundles: standing }
+}
+
+/// The setting with the number of the list of nodes that the last bundle with one carried over a link.
+fn nodes_carried(link: LinkId) -> String {
+    format!("nodes_carried_{}", link.0)
+}
+
+/// The link of a satellite; none for that of this node's central.
+fn satellite(link: &Link) -> Option<LinkId> {
+    Some(link.id).filter(|_| link.role == PeerRole::Satellite)
+}
+
+/// Whether a bundle for this neighbour would carry entries, or refusals of them.
+fn has_entries(book: &EntryBook, link: &Link) -> bool {
+    match link.role {
+        PeerRole::Central => !book.up().is_empty(),
+        PeerRole::Satellite => !book.down(link.id).is_empty(),
+    }
 }
 
 /// The number of the next bundle on a link.

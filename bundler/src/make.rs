@@ -4,7 +4,7 @@ use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::envelope::{signature_line, signed_lines};
 use saddlebag_formats::header::{Acknowledgement, BundleHeader};
 use saddlebag_formats::members::anew::IdPrefix;
-use saddlebag_formats::members::{Anew, Binding, Common, Digests, Health, Receipt};
+use saddlebag_formats::members::{Anew, Binding, Common, Digests, Entry, EntryRefusal, Health, Receipt};
 use saddlebag_formats::payload::{Levels, PayloadError, PayloadWriter};
 use saddlebag_formats::payload_binding::PayloadBinding;
 use saddlebag_formats::{BundleId, BundleNumber, Seq, TableChanges, TimeMs, limits};
@@ -25,6 +25,8 @@ pub(crate) struct Contents {
     pub(crate) created: TimeMs,
     pub(crate) nodes_known: u64,
     pub(crate) nodes: Option<Vec<u8>>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) refused_entries: Vec<EntryRefusal>,
     pub(crate) health: Health,
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) trail: Vec<IdPrefix>,
@@ -90,8 +92,7 @@ impl BundleWriter {
         contents: Contents,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, MakeError> {
-        let Contents { number, after, upto, ack, created, nodes_known, nodes, health, receipts, trail, anew, common } =
-            contents;
+        let Contents { number, after, upto, ack, created, nodes_known, nodes, health, receipts, .. } = contents;
         let header = BundleHeader {
             deployment: me.deployment,
             id: BundleId(entropy.uuid_v4()),
@@ -106,7 +107,9 @@ impl BundleWriter {
             created: TimeMs(created.0.div_euclid(1_000) * 1_000),
             payload: PayloadBinding::of(&[]),
         };
-        let binding = Binding { trail, anew, common, ..Binding::of(&header, nodes_known, nodes) };
+        let Contents { trail, anew, common, entries, refused_entries, .. } = contents;
+        let extra = Binding::of(&header, nodes_known, nodes);
+        let binding = Binding { trail, anew, common, entries, refused_entries, ..extra };
         let sealer = Sealer::new(Vec::new(), std::slice::from_ref(&peer.sealing))?;
         let payload = PayloadWriter::new(&binding, &health, &receipts, LEVELS, sealer)?;
         Ok(Self { header, payload })

@@ -184,6 +184,40 @@ pub enum NodeError {
         /// Its central.
         central: String,
     },
+    /// A node that began its deployment.
+    #[error("{name} has begun its deployment, so nobody is above it{}", with_satellites(*satellites))]
+    HasBegun {
+        /// This node.
+        name: NodeName,
+        /// How many satellites it has.
+        satellites: usize,
+    },
+    /// A central that is below the node that wants to join it.
+    #[error("{name} is below this node: a node cannot be above and below another one")]
+    Circle {
+        /// Whose card it is.
+        name: NodeName,
+    },
+    /// A satellite that is to have satellites.
+    #[error("{name} is not listed as a district, as far as it knows, so it cannot admit others yet")]
+    NotADistrict {
+        /// This node.
+        name: NodeName,
+        /// Its central.
+        central: String,
+    },
+    /// A card that brings a list with its own node.
+    #[error("{name} is listed by the deployment already, in a later list than the one that this node has")]
+    ListedElsewhere {
+        /// Whose card it is.
+        name: NodeName,
+    },
+    /// A node that was admitted here, and is not listed yet, has the name.
+    #[error("another node named {name} was admitted already, and waits to be listed")]
+    NameEntered {
+        /// The name.
+        name: String,
+    },
     /// The link is there.
     #[error("{name} is linked to this node already; nothing was changed")]
     AlreadyLinked {
@@ -353,9 +387,22 @@ impl NodeError {
             }
             Self::OwnCard => "it is for the other node: carry it there",
             Self::NotACentral { .. } => "ask for the central's card; at the central, `admit` takes a satellite's card",
+            Self::HasBegun { .. } => {
+                "a satellite needs a node of its own: make one with `saddlebag init NAME --database URL`, and join with that"
+            }
+            Self::Circle { .. } => "join a node that is above this one, or none",
+            Self::NotADistrict { name, central } => {
+                return Some(format!(
+                    "at {central}, type `saddlebag admit {name}.card --district`, with the card that `saddlebag card` \
+                     makes here; then sync there and here"
+                ));
+            }
+            Self::ListedElsewhere { .. } => "sync first, so that this node has the latest list; then try again",
             Self::AlreadyLinked { .. } => "carry on with `saddlebag sync`",
-            Self::NameTaken { .. } => "make this node again with another name: names are never used twice",
-            Self::MayNotAdmit => "admit the node at the central",
+            Self::NameTaken { .. } | Self::NameEntered { .. } => {
+                "make this node again with another name: names are never used twice"
+            }
+            Self::MayNotAdmit => "admit the node at the central; a node that has joined may become one itself",
             Self::NoDeploymentKey { .. } => "put the file `deployment.key` back into that folder for the moment",
             Self::UnknownPeer { known, .. } => return Some(known_peers(known)),
             Self::UnknownHeld { .. } => "`saddlebag held` lists what is held, with its ids",
@@ -393,6 +440,14 @@ impl NodeError {
             Self::Place(error) => error.hint(),
             _ => None,
         }
+    }
+}
+
+fn with_satellites(satellites: usize) -> String {
+    match satellites {
+        0 => String::new(),
+        1 => "; it has a satellite of its own".to_owned(),
+        many => format!("; it has {many} satellites of its own"),
     }
 }
 

@@ -4,6 +4,7 @@
 //! The terminal, the environment and the home directory are the caller's. One invariant holds throughout: what
 //! lies at a place was sealed before, is never overwritten there, and is removed only by the node that signed it.
 
+pub mod admission;
 pub mod after_import;
 pub mod check;
 pub mod config;

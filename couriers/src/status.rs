@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use saddlebag_bundler::unacknowledged;
+use saddlebag_formats::entry_book::{EntryBook, EntryState, KeptEntry};
 use saddlebag_formats::{Epoch, Seq, TimeMs, utc};
 use saddlebag_importer::clocks;
 use saddlebag_stores::ledger::{Link, LinkCounts, PeerRole};
-use saddlebag_stores::{Access, Store, StoreError, restored};
+use saddlebag_stores::{Access, Store, StoreError, entries, restored};
 use serde::{Serialize, Serializer};
 
 use crate::after_import::{self, HookStatus};
@@ -14,6 +15,7 @@ use crate::error::NodeError;
 use crate::health::{ClockDoubt, LinkHealth};
 use crate::inbox::Inbox;
 use crate::node::Node;
+use crate::node_names::NodeNames;
 use crate::place::Candidate;
 use crate::transaction::transaction;
 
@@ -43,11 +45,45 @@ pub struct Status {
     pub triggers_restored: Vec<RestoredTriggers>,
     /// Those who have not been told everything that imports have changed.
     pub hooks: Vec<HookStatus>,
+    /// Nodes that were admitted here or below, and are not listed yet.
+    pub entries: Vec<EntryStatus>,
     /// This node's clock.
     #[serde(serialize_with = "as_one_text")]
     pub clock: TimeMs,
     /// Why that clock is not to be believed, if it is not.
     pub clock_doubt: Option<ClockDoubt>,
+}
+
+/// A node that was admitted here or below, and that the deployment's list does not have yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EntryStatus {
+    /// Its name.
+    pub name: String,
+    /// Who admitted it.
+    pub by: String,
+    /// Whether it may have satellites of its own.
+    pub is_district: bool,
+    /// When it was admitted, by the clock of who did.
+    #[serde(serialize_with = "as_one_text")]
+    pub at: TimeMs,
+    /// How far it is.
+    pub state: EntryProgress,
+    /// Why it was refused, if it was.
+    pub reason: Option<String>,
+}
+
+/// How far an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryProgress {
+    /// It goes up with the next bundle, or is on its way.
+    GoesUp,
+    /// The central has it.
+    PassedOn,
+    /// Nobody is above, and the deployment's key is not here.
+    LacksKey,
+    /// It was refused.
+    Refused,
 }
 
 /// A table whose triggers had to be made again.
@@ -154,6 +190,7 @@ pub enum LinkState {
 /// The database's.
 pub fn status(node: &mut Node) -> Result<Status, NodeError> {
     let (epoch, waiting_files, clock) = (node.epoch, Inbox::of(&node.folder).list()?, node.clock.now());
+    let own_names = NodeNames::of(node, &[]);
     let read = |store: &mut dyn Store| {
         let known = store.links()?;
         let mut links = Vec::new();
@@ -162,9 +199,11 @@ pub fn status(node: &mut Node) -> Result<Status, NodeError> {
         }
         let unsent = if links.is_empty() { store.feed_length(Seq(0))? } else { 0 };
         let triggers = (store.missing_triggers()?, triggers_restored(store, clock)?);
-        Ok((store.journal_rows()? + unsent, links, triggers, clocks::doubt(clock, &known)))
+        let names = own_names.with_links(&known);
+        let entries = entry_statuses(&entries::read(store)?, &names, &known);
+        Ok((store.journal_rows()? + unsent, links, triggers, clocks::doubt(clock, &known), entries))
     };
-    let (journal, links, (triggers_missing, triggers_restored), clock_doubt) =
+    let (journal, links, (triggers_missing, triggers_restored), clock_doubt, entries) =
         transaction(&mut *node.store, Access::Read, read)?;
     let most = links.iter().map(|link| link.waiting).max().unwrap_or(0);
     Ok(Status {
@@ -178,9 +217,28 @@ pub fn status(node: &mut Node) -> Result<Status, NodeError> {
         triggers_missing,
         triggers_restored,
         hooks: after_import::untold(node)?,
+        entries,
         clock,
         clock_doubt,
     })
+}
+
+fn entry_statuses(book: &EntryBook, names: &NodeNames, links: &[Link]) -> Vec<EntryStatus> {
+    let has_central = links.iter().any(|link| link.role == PeerRole::Central);
+    let status = |kept: &KeptEntry| EntryStatus {
+        name: kept.entry.name.clone(),
+        by: names.name(kept.entry.by),
+        is_district: kept.entry.is_district,
+        at: kept.entry.at,
+        state: match &kept.state {
+            EntryState::Waiting if has_central => EntryProgress::GoesUp,
+            EntryState::Waiting => EntryProgress::LacksKey,
+            EntryState::PassedOn => EntryProgress::PassedOn,
+            EntryState::Refused { .. } | EntryState::Told { .. } => EntryProgress::Refused,
+        },
+        reason: kept.state.reason().map(str::to_owned),
+    };
+    book.kept().iter().map(status).collect()
 }
 
 fn triggers_restored(store: &mut dyn Store, now: TimeMs) -> Result<Vec<RestoredTriggers>, StoreError> {

@@ -13,6 +13,7 @@ pub mod codec;
 mod columns;
 pub mod comparison;
 mod decimals;
+pub mod entry_book;
 pub mod envelope;
 pub mod faults;
 pub mod file_name;

@@ -7,6 +7,7 @@ pub mod anew;
 mod binding;
 pub(crate) mod changes;
 pub(crate) mod digests;
+mod entries;
 mod health;
 pub(crate) mod receipts;
 
@@ -14,5 +15,7 @@ pub use anew::{Anew, Common};
 pub use binding::Binding;
 pub use changes::{ChangesError, decode_change, encode_change};
 pub use digests::{BUCKETS, Digests, FinerDigests, RecordDigests, WholeDigest, bucket};
+pub use entries::{Entry, EntryRefusal};
+pub(crate) use entries::{EntryRefusalV1, EntryV1};
 pub use health::Health;
 pub use receipts::{Outcome, Receipt};

@@ -26,8 +26,10 @@ use crate::clocks::{self, Receipt};
 use crate::compare::{self, Compared};
 use crate::error::ImportError;
 use crate::finer;
+use crate::introductions;
 use crate::merge::{Setting, Side};
 use crate::merged::{Announced, Merge, Merged};
+use crate::passing_on;
 use crate::reading::{Opened, Signed};
 use crate::tally::{Tables, Tally};
 use crate::turns::{Standing, Turns};
@@ -220,12 +222,14 @@ impl Importer<'_> {
                 if let Some(number) = arrival::acknowledge(&header, &mut link, self.me.epoch)? {
                     self.store.receipts_arrived(link.id, number)?;
                     self.was_told(&mut link, number)?;
+                    introductions::arrived(self.store, &link, number)?;
                 }
             }
             Standing::Anew => {
                 let before = opened.binding.anew.as_ref().map(|anew| anew.before);
                 let common = before.map(|before| Common { before, upto: seen });
                 self.go_back(&mut link, &header, common)?;
+                introductions::tell_again(self.store, &link)?;
             }
             Standing::Late => {}
         }
@@ -239,6 +243,7 @@ impl Importer<'_> {
             finer::look(self.store, &mut link, &header, &opened, self.clock.now())?;
         }
         self.take_nodes(&opened, from.as_str())?;
+        introductions::take(self.store, &link, &opened.binding)?;
         self.note_arrival(&mut link, &header, &opened, standing);
         self.store.save_link(&link)?;
         if is_on(Fault::AppliedBeforeWritten) {
@@ -247,9 +252,11 @@ impl Importer<'_> {
         }
         absorb(self.store, self.me.writer(), self.entropy)?;
         wanted::send_again(self.store, &link, &opened.digests)?;
+        let feed_end = self.store.last_seq()?;
         let receipts = std::mem::take(&mut opened.receipts).into_iter();
         let receipts: Vec<_> = receipts.map(|receipt| StoredReceipt { link: link.id, receipt }).collect();
         self.store.save_received_receipts(&receipts, now)?;
+        passing_on::pass_on(self.store, &link, &receipts)?;
         let mut merged = Merged::load(self.store)?;
         self.take_merges(&link, &opened.merges, seen, &mut merged)?;
         // By what was known before this bundle, or by what it says itself.
@@ -264,9 +271,10 @@ impl Importer<'_> {
         } else {
             turns.at_once(self, &mut opened)?
         };
-        if tally.records > 0 {
+        if tally.records > 0 || self.has_changed_since_held_was_tried(feed_end)? {
             tally.add_tables(self.retry_others(&link)?);
         }
+        self.note_held_was_tried()?;
         self.store.place_targets()?;
         let history = match standing {
             Standing::Next => None,
@@ -369,25 +377,27 @@ impl Importer<'_> {
         Ok(deployment.nodes.list().nodes().iter().map(|node| (node.id, node.name.to_string())).collect())
     }
 
-    /// Carries out what a central says of records that turned out to be one; a satellite decides nothing of the kind.
+    /// Carries out what a central says of records that turned out to be one, this node's or one below; a satellite that has
+    /// none decides nothing of the kind.
     fn take_merges(
         &mut self,
         link: &Link,
         announced: &[Announced],
-        seen: Seq,
+        applied: Seq,
         merged: &mut Merged,
     ) -> Result<(), ImportError> {
-        if link.role != PeerRole::Central {
+        if announced.is_empty() || link.role != PeerRole::Central && !introductions::is_district(self.store, link)? {
             return Ok(());
         }
         let (setting, now) = (self.setting(link)?, self.clock.now());
-        for Announced { table, from, into, version, seq } in announced {
+        for Announced { table, from, into, version, seq, seen } in announced {
             let Some(table) = self.store.tracking().by_name(table).cloned() else { continue };
             let (from, into, version) = (*from, merged.of(&table.name, *into), *version);
-            if *seq <= seen || from == into {
+            // What this node has decided itself stands.
+            if *seq <= applied || from == into || merged.of(&table.name, from) != from {
                 continue;
             }
-            let merge = Merge { table: &table, from, into, version, source: Some(link.id) };
+            let merge = Merge { table: &table, from, into, version, source: Some(link.id), seen: Some(seen) };
             let lost = merge.carry_out(self.store, &setting, now)?;
             self.store.add_conflicts(&lost)?;
             merged.insert(&table.name, from, into);

@@ -56,6 +56,13 @@ pub(crate) struct SeenByName {
 }
 
 impl SeenByName {
+    /// What a deletion had seen, by the description of its table.
+    pub(crate) fn new(table: &TableDescription, seen: &SeenVersions) -> Self {
+        let name = |index: u16| table.columns.get(usize::from(index)).map(|column| column.name.clone());
+        let columns = seen.columns.iter().filter_map(|(index, seen)| Some((name(*index)?, *seen))).collect();
+        Self { row: seen.row, columns }
+    }
+
     pub(crate) fn of(&self, column: &str) -> Seen {
         self.columns.get(column).copied().unwrap_or(self.row)
     }
@@ -65,7 +72,6 @@ impl Incoming {
     /// A change as a bundle has it; columns that lie up to `applied` were seen before and are left out. None if
     /// nothing is left.
     pub(crate) fn new(table: &TableDescription, change: RecordChange, applied: Seq) -> Option<Self> {
-        let name = |index: u16| table.columns.get(usize::from(index)).map(|column| column.name.clone());
         let (action, seq) = match change.action {
             Action::Write { whole, columns } => {
                 let count = columns.len();
@@ -82,8 +88,7 @@ impl Incoming {
                 if seq <= applied {
                     return None;
                 }
-                let columns = seen.columns.iter().filter_map(|(index, seen)| Some((name(*index)?, *seen))).collect();
-                let seen = SeenByName { row: seen.row, columns };
+                let seen = SeenByName::new(table, &seen);
                 (IncomingAction::Delete { version, seen, known: None, same_as }, seq)
             }
         };

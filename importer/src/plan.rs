@@ -7,7 +7,7 @@ use saddlebag_formats::limits::TIME_MS_MAX;
 use saddlebag_formats::{ColumnState, NodeId, RowState, Seq, TimeMs, Uid, Value, Version};
 use saddlebag_stores::config::{DeletePolicy, Direction};
 use saddlebag_stores::ledger::{BesideWhy, Conflict, ConflictKind, ConflictRule, ConflictSide, HeldKind};
-use saddlebag_stores::raise::is_unacknowledged;
+use saddlebag_stores::raise::{is_unacknowledged, upon_deletion};
 use saddlebag_stores::record::{Key, Known, Record, Tombstone};
 use saddlebag_stores::tracking::{TrackedColumn, TrackedTable, Tracking};
 
@@ -350,10 +350,12 @@ impl Planner<'_> {
         }
         // Whoever entered it anew edited nothing: "a creation is never deleted by an older tombstone".
         let is_creation = whole && columns.iter().all(|(_, new)| new.base.is_none());
+        // Who enters a record again after its deletion, or decided below that it stands, has seen it.
+        let has_seen_it = columns.iter().any(|(_, new)| new.base == Some(tombstone.version));
         let (writer, deleted) = (tombstone.version.writer, tombstone.version);
         let is_own = tombstone.source == Some(link)
             || columns.iter().any(|(_, new)| new.version.writer == writer && new.version > deleted);
-        let goes = table.delete == DeletePolicy::Delete && !is_creation && !is_own;
+        let goes = table.delete == DeletePolicy::Delete && !is_creation && !has_seen_it && !is_own;
         let lost = if goes {
             let unseen = columns.iter().filter(|column| !is_seen(column));
             let values = unseen.map(|(index, new)| (*index, &new.value, new.version, new.effective));
@@ -373,14 +375,15 @@ impl Planner<'_> {
         for (index, new) in columns {
             let column = &table.columns[index];
             latest = latest.max(new.version);
-            states.insert(column.id, merge::taken(&self.setting, &new, Some(tombstone.state.of(column.id)), seq));
+            let taken = merge::taken(&self.setting, &new, Some(tombstone.state.of(column.id)), seq);
+            states.insert(column.id, upon_deletion(taken, tombstone, uplink, acknowledged));
             write.values.insert(index, new.value);
         }
         let states: Vec<_> = states.into_iter().collect();
         write.state = RowState::from_columns(&states).unwrap_or(write.state);
         write.hash = self.hash_of(table, &write);
         write.set_absent_aside(table);
-        if !is_told {
+        if !is_told && !has_seen_it {
             write.conflicts.push(self.deletion_conflict(table, tombstone.uid, latest, tombstone.version));
         }
         if goes {
@@ -404,13 +407,24 @@ impl Planner<'_> {
             key: None,
             values: table.columns.iter().enumerate().filter_map(value).collect(),
             aside: BTreeMap::new(),
-            state: asserted(table, &tombstone.state, seq),
+            state: self.asserted_again(table, tombstone, seq),
             hash: 0,
             conflicts: Vec::new(),
         };
         write.hash = self.hash_of(table, &write);
         write.set_absent_aside(table);
         write
+    }
+
+    /// Its columns at a new place, against all links.
+    fn asserted_again(&self, table: &TrackedTable, tombstone: &Tombstone, seq: Seq) -> RowState {
+        let Setting { uplink, acknowledged, .. } = self.setting;
+        let again = |column: &TrackedColumn| {
+            let known = ColumnState { seq, source: None, ..*tombstone.state.of(column.id) };
+            (column.id, upon_deletion(known, tombstone, uplink, acknowledged))
+        };
+        let columns: Vec<_> = table.columns.iter().map(again).collect();
+        RowState::from_columns(&columns).unwrap_or_else(|| tombstone.state.clone())
     }
 
     fn hash_of(&self, table: &TrackedTable, write: &Write) -> u64 {
@@ -571,13 +585,6 @@ impl Planner<'_> {
             clock_doubted: self.clock_doubted,
         }
     }
-}
-
-/// The state of a record that stands against all links: it travels whole to everybody.
-pub(crate) fn asserted(table: &TrackedTable, state: &RowState, seq: Seq) -> RowState {
-    let column = |column: &TrackedColumn| (column.id, ColumnState { seq, source: None, ..*state.of(column.id) });
-    let columns: Vec<_> = table.columns.iter().map(column).collect();
-    RowState::from_columns(&columns).unwrap_or_else(|| state.clone())
 }
 
 /// The state of a record whose deletion is refused: it travels whole to every satellite. A district's central has not been

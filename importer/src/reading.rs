@@ -116,8 +116,14 @@ impl Opened<'_> {
     /// Whether it says more than what has arrived and how its sender does.
     pub(crate) fn has_contents(&self) -> bool {
         let Digests { finer, wanted, .. } = &self.digests;
-        let asks = finer.is_some() || !wanted.is_empty();
-        asks || self.has_changes || !self.receipts.is_empty() || self.binding.nodes.is_some()
+        let Binding { nodes, entries, refused_entries, .. } = &self.binding;
+        self.has_changes
+            || finer.is_some()
+            || !wanted.is_empty()
+            || !self.receipts.is_empty()
+            || nodes.is_some()
+            || !entries.is_empty()
+            || !refused_entries.is_empty()
     }
 
     /// Gives the changes member by member.

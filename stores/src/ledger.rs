@@ -10,6 +10,8 @@ use saddlebag_formats::{
 
 /// The setting that holds the deployment's public key, 32 bytes.
 pub const DEPLOYMENT_KEY: &str = "deployment_key";
+/// The setting that holds the end of the feed when everything held was last tried.
+pub const HELD_TRIED: &str = "held_tried";
 /// The setting that holds the list of nodes, as the deployment's key signed it.
 pub const NODES: &str = "nodes";
 

@@ -94,20 +94,29 @@ pub fn revived(
 ) -> RowState {
     let state = edited(&tombstone.state, present, all, at, context, seq);
     let version = Version::after(Some(tombstone.version.max(tombstone.state.latest())), at, context.writer);
-    // Where the central has deleted it as well, whoever enters it again creates it: no older deletion undoes that.
-    let is_known =
-        context.uplink.is_some() && !is_unacknowledged(&tombstone.as_column(), context.uplink, context.acknowledged);
     let column = |id: &u16| {
         let known = *state.of(*id);
-        let known = ColumnState { base: known.base.filter(|_| !is_known), ..known };
         // It stands again at a new place: whoever was told of the deletion lacks it.
         if is_on(Fault::RevivalNotSent) {
             return (*id, ColumnState { version, seq: tombstone.state.of(*id).seq, ..known });
         }
         let column = if present.contains(id) { ColumnState { version, ..known } } else { ColumnState { seq, ..known } };
-        (*id, column)
+        (*id, upon_deletion(column, tombstone, context.uplink, context.acknowledged))
     };
     RowState::from_columns(&all.iter().map(column).collect::<Vec<_>>()).unwrap_or(state)
+}
+
+/// A column of a record that stands again: its base is the deletion, if the central knows of that, so that it is not taken
+/// for an edit by somebody who did not.
+#[must_use]
+pub fn upon_deletion(
+    column: ColumnState,
+    tombstone: &Tombstone,
+    uplink: Option<LinkId>,
+    acknowledged: Seq,
+) -> ColumnState {
+    let is_known = uplink.is_some() && !is_unacknowledged(&tombstone.as_column(), uplink, acknowledged);
+    if is_known { ColumnState { base: Some(tombstone.version), ..column } } else { column }
 }
 
 #[cfg(test)]
@@ -192,6 +201,6 @@ mod tests {
         assert!(state.row.version > tombstone.version);
         assert_eq!(state.row.base, Some(from_central().row.version));
         let known = revived(&tombstone, &[0, 1], &[0, 1], TimeMs(5), &context(9), Seq(10));
-        assert_eq!(known.row.base, None, "the central knows of the deletion");
+        assert_eq!(known.row.base, Some(tombstone.version), "the central knows of the deletion");
     }
 }

@@ -8,6 +8,7 @@ use saddlebag_couriers::round::{BundleReport, BundleResult, RoundEvent, RoundRep
 use saddlebag_formats::TimeMs;
 
 use super::clocks::{self, Told};
+use super::introduce;
 use super::times::second;
 use crate::command_error::CommandError;
 use crate::console::Console;
@@ -41,7 +42,13 @@ impl Made<'_> {
             console.json(&self.report)?
         } else {
             console.keep_report(&self.report)?;
-            self.print_words(console)?
+            self.print_words(console)?;
+            if self.report.settled_later > 0 {
+                let settled = self.report.settled_later;
+                let changes = layout::count(settled, "change that was held is", "changes that were held are");
+                console.say(&format!("{changes} applied now: what was entered here since made room."))?;
+            }
+            introduce::print_entries(&self.report.entries, console)?;
         }
         self.report.hooks.iter().try_for_each(|hook| print_hook(hook, console))?;
         let refused = self.report.bundles.iter().filter(|bundle| bundle.result == BundleResult::Refused).count();

@@ -4,7 +4,7 @@ use clap::Args;
 use saddlebag_couriers::Node;
 use saddlebag_couriers::after_import::HookStatus;
 use saddlebag_couriers::health::{LinkHealth, ToldHealth};
-use saddlebag_couriers::status::{self, LinkState, LinkStatus, NodeRole, Status};
+use saddlebag_couriers::status::{self, EntryProgress, EntryStatus, LinkState, LinkStatus, NodeRole, Status};
 
 use super::clocks::{self, BEHIND_MS, Told};
 use super::times::{day, length, second};
@@ -56,7 +56,11 @@ fn print(global: &Global, status: &Status, console: &mut Console<'_>) -> Result<
     console.say(&format!("{} is {}; {waiting}.", status.node, role(status.role)))?;
     if status.links.is_empty() {
         console.say("It has no neighbours yet. Next:")?;
-        let next = if status.role == NodeRole::Central { "admit SATELLITE.card" } else { "join CENTRAL.card" };
+        let next = if matches!(status.role, NodeRole::Central | NodeRole::District) {
+            "admit SATELLITE.card"
+        } else {
+            "join CENTRAL.card"
+        };
         console.line(&format!("  {}", global.command(next)))?;
     } else {
         for line in link_lines(&status.links) {
@@ -82,10 +86,29 @@ fn print(global: &Global, status: &Status, console: &mut Console<'_>) -> Result<
     for hook in &status.hooks {
         console.note(&hook_words(hook))?;
     }
+    for entry in &status.entries {
+        console.note(&entry_words(entry))?;
+    }
     match status.clock_doubt {
         None => Ok(()),
         Some(doubt) => console.note(&clocks::own(doubt, status.clock)),
     }
+}
+
+fn entry_words(entry: &EntryStatus) -> String {
+    let EntryStatus { name, by, .. } = entry;
+    let how_far = match (entry.state, &entry.reason) {
+        (EntryProgress::LacksKey, _) => {
+            "waits for the deployment's key: put it back, then `saddlebag admit --waiting`".to_owned()
+        }
+        (EntryProgress::PassedOn, _) => "is on its way to the deployment's key; its bundles flow already".to_owned(),
+        (EntryProgress::GoesUp, _) => "goes up with the next bundle; its bundles flow already".to_owned(),
+        (EntryProgress::Refused, reason) => {
+            let reason = reason.as_deref().unwrap_or("no reason was told");
+            format!("was not listed: {reason}. Its bundles flow all the same")
+        }
+    };
+    format!("{name}, admitted by {by}, {how_far}")
 }
 
 fn hook_words(hook: &HookStatus) -> String {

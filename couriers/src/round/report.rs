@@ -7,6 +7,7 @@ use saddlebag_formats::{TimeMs, utc};
 use saddlebag_importer::clocks::CLOCK_FIRST;
 use serde::{Serialize, Serializer};
 
+use crate::admission::ListedEntries;
 use crate::after_import::HookReport;
 use crate::health::ClockDoubt;
 
@@ -93,6 +94,10 @@ pub struct RoundReport {
     pub clock: Option<TimeMs>,
     /// Why that clock is not to be believed, if it is not.
     pub clock_doubt: Option<ClockDoubt>,
+    /// Changes that had been held and are applied now, because of something that was entered here since.
+    pub settled_later: u64,
+    /// Nodes that districts have admitted, and what became of them here.
+    pub entries: ListedEntries,
 }
 
 impl RoundReport {

@@ -15,6 +15,7 @@ use saddlebag_stores::ledger::Link;
 
 use super::RoundEvent;
 use super::report::{BundleReport, BundleResult, RoundReport};
+use crate::admission;
 use crate::after_import::AfterImport;
 use crate::error::NodeError;
 use crate::inbox::Inbox;
@@ -59,7 +60,9 @@ impl<'a> TakeIn<'a> {
         }
         self.try_again(early)?;
         if !self.report.dry_run {
+            self.retry_held()?;
             self.node.reload_deployment()?;
+            self.report.entries = admission::after_import(self.node)?;
         }
         Ok(())
     }
@@ -70,6 +73,16 @@ impl<'a> TakeIn<'a> {
         for (candidate, before) in early {
             let again = if self.report.dry_run { None } else { self.take_in(&candidate)? };
             self.done(again.unwrap_or(before));
+        }
+        Ok(())
+    }
+
+    /// What is held may have waited for something that was entered here since, though no bundle came.
+    fn retry_held(&mut self) -> Result<(), NodeError> {
+        self.after.begin();
+        if let Some(tally) = self.node.importer()?.retry_held_after_changes()? {
+            self.after.changed(&tally.tables);
+            self.report.settled_later = tally.settled;
         }
         Ok(())
     }

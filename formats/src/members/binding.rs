@@ -10,6 +10,7 @@ use crate::codec::{self, CodecError};
 use crate::header::BundleHeader;
 use crate::ids::{BundleId, BundleNumber, DeploymentId, Epoch, NodeId, Seq};
 use crate::members::anew::{Anew, AnewV1, Common, IdPrefix, TRAIL_MAX, TrailV1};
+use crate::members::entries::{EntriesV1, Entry, EntryRefusal, EntryRefusalV1, EntryRefusalsV1, EntryV1};
 
 /// Which bundle this payload belongs to, and which list of nodes its sender holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,10 @@ pub struct Binding {
     pub anew: Option<Anew>,
     /// Where the receiver's history began anew: how much of the one before the sender had applied.
     pub common: Option<Common>,
+    /// Nodes that were admitted below, for the deployment's key to list: to a central alone.
+    pub entries: Vec<Entry>,
+    /// Entries that were refused: to a satellite alone.
+    pub refused_entries: Vec<EntryRefusal>,
 }
 
 impl Binding {
@@ -61,6 +66,8 @@ impl Binding {
             trail: Vec::new(),
             anew: None,
             common: None,
+            entries: Vec::new(),
+            refused_entries: Vec::new(),
         }
     }
 
@@ -104,6 +111,8 @@ struct BindingV1 {
     trail: TrailV1,
     anew: Option<AnewV1>,
     common: Option<(u64, u64)>,
+    entries: EntriesV1,
+    refused_entries: EntryRefusalsV1,
 }
 
 impl From<&Binding> for BindingV1 {
@@ -122,6 +131,8 @@ impl From<&Binding> for BindingV1 {
             trail: Bounded(binding.trail.iter().copied().skip(binding.trail.len().saturating_sub(TRAIL_MAX)).collect()),
             anew: binding.anew.as_ref().map(AnewV1::from),
             common: binding.common.map(|common| (common.before.0, common.upto.0)),
+            entries: Bounded(binding.entries.iter().map(EntryV1::from).collect()),
+            refused_entries: Bounded(binding.refused_entries.iter().map(EntryRefusalV1::from).collect()),
         }
     }
 }
@@ -142,6 +153,8 @@ impl From<BindingV1> for Binding {
             trail: wire.trail.0,
             anew: wire.anew.map(Anew::from),
             common: wire.common.map(|(before, upto)| Common { before: Epoch(before), upto: Seq(upto) }),
+            entries: wire.entries.0.into_iter().map(Entry::from).collect(),
+            refused_entries: wire.refused_entries.0.into_iter().map(EntryRefusal::from).collect(),
         }
     }
 }
@@ -174,7 +187,21 @@ mod tests {
 
     #[test]
     fn it_comes_back() {
-        let mut binding = Binding::of(&example(), 300, Some(vec![9; 300]));
+        let entry = Entry {
+            node: NodeId([5; 16]),
+            name: "clinic-07".into(),
+            card: vec![3; 400],
+            is_district: true,
+            by: NodeId([6; 16]),
+            at: crate::ids::TimeMs(-7),
+        };
+        let refused =
+            EntryRefusal { node: NodeId([8; 16]), at: crate::ids::TimeMs(9), reason: "the name is taken".into() };
+        let mut binding = Binding {
+            entries: vec![entry],
+            refused_entries: vec![refused],
+            ..Binding::of(&example(), 300, Some(vec![9; 300]))
+        };
         binding.trail = vec![[1, 2, 3, 4], [0; 4]];
         binding.anew = Some(Anew { before: Epoch(8), known: vec![(BundleNumber(3), BundleId([5; 16]))] });
         binding.common = Some(Common { before: Epoch(7), upto: Seq(12) });

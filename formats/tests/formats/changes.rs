@@ -144,6 +144,6 @@ fn the_bytes_are_fixed() {
     let archive = zstd::decode_all(packed.as_slice()).unwrap();
     assert_eq!(
         hex::encode(Sha256::digest(&archive)),
-        "2bda37137d58006d6dc96e09d72ec094e686805ecd4a18775ecc67aa4d6dd275"
+        "a51132bcf93e1dab8e70dad3f35dc59c91b41520efd20b1676f547189dd64a64"
     );
 }
