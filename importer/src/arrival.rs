@@ -3,8 +3,8 @@
 use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::header::BundleHeader;
 use saddlebag_formats::limits::SENT_BUNDLES_MAX;
-use saddlebag_formats::members::Binding;
 use saddlebag_formats::members::anew::id_prefix;
+use saddlebag_formats::members::{Anew, Binding};
 use saddlebag_formats::{BundleNumber, Epoch, SentBundle, Seq};
 use saddlebag_stores::ledger::{Link, PeerRole, Position};
 
@@ -24,10 +24,16 @@ pub(crate) enum Arrival {
     Already,
     /// What comes before it is missing.
     Early { applied: Seq },
+    /// It was made before its sender heard of this node's new history, and takes for granted what that history lacks. All
+    /// that it says comes again.
+    Unheard,
 }
 
 /// "Known or new is decided by number; `(after, upto]` speaks only of the feed."
-pub(crate) fn judge(header: &BundleHeader, binding: &Binding, link: &Link) -> Result<Arrival, ImportError> {
+pub(crate) fn judge(header: &BundleHeader, binding: &Binding, link: &Link, own: Epoch) -> Result<Arrival, ImportError> {
+    if is_unheard(header, link, own) {
+        return Ok(Arrival::Unheard);
+    }
     let Some(applied) = link.applied else {
         return Ok(if header.after == Seq(0) {
             Arrival::New { applied: Seq(0) }
@@ -58,6 +64,13 @@ pub(crate) fn judge(header: &BundleHeader, binding: &Binding, link: &Link) -> Re
         return Ok(Arrival::Early { applied: applied.upto });
     }
     Ok(Arrival::New { applied: applied.upto })
+}
+
+/// Whether its sender had applied something that was lost here, and did not know so.
+fn is_unheard(header: &BundleHeader, link: &Link, own: Epoch) -> bool {
+    let Some(ack) = header.ack.filter(|ack| ack.epoch < own) else { return false };
+    let knows = |anew: &Anew| anew.before == ack.epoch && anew.known.contains(&(ack.number, ack.id));
+    !link.history.anew.as_ref().is_some_and(knows)
 }
 
 /// Refuses what answers a later history of this node: its database was put back, or is a copy of another one that went on.
@@ -160,7 +173,6 @@ mod tests {
     use super::*;
     use saddlebag_formats::header::{Acknowledgement, KeyId};
     use saddlebag_formats::history::AppliedBundle;
-    use saddlebag_formats::members::Anew;
     use saddlebag_formats::payload_binding::PayloadBinding;
     use saddlebag_formats::{BundleId, DeploymentId, Epoch, NodeId, TimeMs};
     use saddlebag_stores::ledger::PeerRole;
@@ -185,7 +197,7 @@ mod tests {
     }
 
     fn judged(header: &BundleHeader, link: &Link) -> Result<Arrival, ImportError> {
-        judge(header, &Binding::of(header, 0, None), link)
+        judge(header, &Binding::of(header, 0, None), link, EPOCH)
     }
 
     fn position(number: u64, id: u8, upto: u64) -> Option<Position> {
@@ -238,9 +250,9 @@ mod tests {
             trail: prefixes.iter().map(|byte| [*byte; 4]).collect(),
             ..Binding::of(&later, 0, None)
         };
-        assert_eq!(judge(&later, &trail(&[2, 3, 4]), &link).unwrap(), Arrival::New { applied: Seq(30) });
+        assert_eq!(judge(&later, &trail(&[2, 3, 4]), &link, EPOCH).unwrap(), Arrival::New { applied: Seq(30) });
         for other in [&[9, 3, 4], &[2, 9, 4]] {
-            let error = judge(&later, &trail(other), &link).unwrap_err();
+            let error = judge(&later, &trail(other), &link, EPOCH).unwrap_err();
             assert!(matches!(error, ImportError::TwoWithOneNumber { .. }), "{error}");
         }
     }
@@ -252,12 +264,29 @@ mod tests {
             let header = BundleHeader { epoch: Epoch(2), ..header(1, 7, after, 40) };
             let known = known.iter().map(|(number, id)| (BundleNumber(*number), BundleId([*id; 16]))).collect();
             let binding = Binding { anew: Some(Anew { before: EPOCH, known }), ..Binding::of(&header, 0, None) };
-            judge(&header, &binding, &link).unwrap()
+            judge(&header, &binding, &link, EPOCH).unwrap()
         };
         assert_eq!(anew(10, &[(1, 1), (2, 2), (3, 9)]), Arrival::Anew { common: Seq(20) });
         assert_eq!(anew(10, &[]), Arrival::Anew { common: Seq(10) });
         assert_eq!(anew(0, &[(3, 3)]), Arrival::Anew { common: Seq(30) });
         assert_eq!(anew(31, &[]), Arrival::Early { applied: Seq(30) });
+    }
+
+    #[test]
+    fn what_was_made_before_its_sender_heard_of_a_new_history_comes_again() {
+        let mut link = with_history();
+        let (own, next) = (Epoch(2), header(4, 4, 30, 40));
+        let acknowledging = |number: u64, id: u8| {
+            let ack =
+                Acknowledgement { epoch: EPOCH, number: BundleNumber(number), id: BundleId([id; 16]), upto: Seq(9) };
+            BundleHeader { ack: Some(ack), ..next.clone() }
+        };
+        let judged =
+            |header: &BundleHeader, link: &Link| judge(header, &Binding::of(header, 0, None), link, own).unwrap();
+        link.history.anew = Some(Anew { before: EPOCH, known: vec![(BundleNumber(1), BundleId([1; 16]))] });
+        assert_eq!(judged(&acknowledging(1, 1), &link), Arrival::New { applied: Seq(30) }, "nothing was lost");
+        assert_eq!(judged(&acknowledging(2, 2), &link), Arrival::Unheard);
+        assert_eq!(judged(&next, &link), Arrival::New { applied: Seq(30) });
     }
 
     #[test]

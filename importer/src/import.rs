@@ -202,11 +202,12 @@ impl Importer<'_> {
             |result, tally| Applied { header: header.clone(), from: from.clone(), result, tally, history: None };
         let mut link = self.link(&header)?;
         arrival::refuse_outlived(&header, &link, self.me.epoch)?;
-        let (seen, standing) = match arrival::judge(&header, &opened.binding, &link)? {
+        let (seen, standing) = match arrival::judge(&header, &opened.binding, &link, self.me.epoch)? {
             Arrival::Already => {
                 self.remind(&mut link, &opened)?;
                 return Ok(applied(ImportResult::Already, Tally::default()));
             }
+            Arrival::Unheard => return Ok(applied(ImportResult::Already, Tally::default())),
             Arrival::Early { applied: so_far } => {
                 let result = ImportResult::Waiting { missing_after: header.after, applied: so_far };
                 return Ok(applied(result, Tally::default()));

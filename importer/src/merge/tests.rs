@@ -212,10 +212,11 @@ fn what_a_restored_central_had_itself_comes_back_to_it() {
     let edited_since = ColumnState { seq: Seq(11), ..known };
     assert_eq!(outcome(&restored, &back, 1, &edited_since), conflict(true, ConflictRule::Newest));
     let came_back = taken(&restored, &back, Some(&known), Seq(12));
+    let from_another = Setting { link: LinkId(2), ..restored };
     let older = new(3, version(15, 4), Some(Version::YOURS));
-    assert_eq!(outcome(&restored, &older, 2, &came_back), Outcome::Returned);
+    assert_eq!(outcome(&from_another, &older, 2, &came_back), Outcome::Returned);
     let newer = new(3, version(25, 4), Some(Version::YOURS));
-    assert_eq!(outcome(&restored, &newer, 2, &came_back), Outcome::Taken);
+    assert_eq!(outcome(&from_another, &newer, 2, &came_back), Outcome::Taken);
 }
 
 #[test]
