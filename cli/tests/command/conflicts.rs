@@ -79,10 +79,10 @@ fn a_person_decides_and_everybody_hears_of_it() {
         "stands" => "other",
         _ => "stands",
     };
-    let because = ["--because", "asked her", "--by", "Ama Owusu"];
+    let because = ["--because", "asked her", "--by", "registrar"];
     let done = places.at("ministry", &[&["conflicts", "resolve", "1", "--take", other], &because[..]].concat()).ends(0);
     let told = words(&done.out);
-    assert!(told.contains("by Ama Owusu: Ada Lovelace") && told.contains("asked her"), "{told}");
+    assert!(told.contains("by registrar: Ada Lovelace") && told.contains("asked her"), "{told}");
     places.at("ministry", &["sync", "stick"]).ends(0);
     places.at("clinic", &["sync", "stick"]);
     assert_eq!(name_at(&places, "clinic"), name_at(&places, "ministry"));
@@ -90,14 +90,14 @@ fn a_person_decides_and_everybody_hears_of_it() {
     let list = words(&places.at("ministry", &["conflicts"]).ends(0).out);
     assert!(list.contains("No conflict is open here. 1 conflict was decided by people"), "{list}");
     let all = places.at("ministry", &["conflicts", "--all"]).ends(0).out;
-    assert!(all.contains("u-1") && all.contains("by Ama"), "{all}");
+    assert!(all.contains("u-1") && all.contains("by re"), "{all}");
     let one = words(&places.at("ministry", &["conflicts", "show", "1"]).ends(0).out);
-    assert!(one.contains("The rule `newest` decided.") && one.contains("by Ama Owusu: Ada Lovelace"), "{one}");
+    assert!(one.contains("The rule `newest` decided.") && one.contains("by registrar: Ada Lovelace"), "{one}");
     assert!(!one.contains("changed since"), "the decision itself is no change since: {one}");
     let status = places.at("ministry", &["status", "--json"]).ends(0).json();
     assert_eq!(status["links"][0]["conflicts"], 0, "what is decided is not counted");
     let elsewhere = words(&places.at("clinic", &["conflicts"]).ends(0).out);
-    assert!(elsewhere.contains("as ministry told: decided by Ama Owusu"), "{elsewhere}");
+    assert!(elsewhere.contains("as ministry told: decided by registrar"), "{elsewhere}");
     check("conflicts", &places.at("clinic", &["conflicts", "--json"]).ends(0).json());
     check("conflicts", &places.at("ministry", &["conflicts", "--all", "--json"]).ends(0).json());
 }
@@ -112,7 +112,7 @@ fn what_changed_since_or_is_decided_asks_again() {
     assert_eq!(name_at(&places, "ministry"), "Ada Byron@-");
     places.at("ministry", &[&take[..], &["--yes"]].concat()).ends(0);
     assert_ne!(name_at(&places, "ministry"), "Ada Byron@-");
-    places.at("ministry", &["conflicts", "resolve", "1", "--take", "other", "--by", "Esi"]).fails(
+    places.at("ministry", &["conflicts", "resolve", "1", "--take", "other", "--by", "the nurse"]).fails(
         2,
         "has decided about it already",
         "`--yes`",

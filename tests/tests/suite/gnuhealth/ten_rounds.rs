@@ -135,6 +135,10 @@ fn assert_captured(node: &mut FleetNode, base: &Cells, cells: [&Cells; 2], (befo
 on_engines!(two_clinics_on_lost_and_repeated_sticks_for_ten_rounds_lose_nothing: sqlite SQLITE, postgres POSTGRES);
 fn two_clinics_on_lost_and_repeated_sticks_for_ten_rounds_lose_nothing(engines: Engines) {
     let test = "two_clinics_on_lost_and_repeated_sticks_for_ten_rounds_lose_nothing";
+    if engines == POSTGRES && std::env::var_os("SADDLEBAG_LONG").is_none() {
+        tell("gnuhealth, ten rounds on PostgreSQL: only with `./test --long`");
+        return;
+    }
     let Some(beginning) = Beginning::of(test, engines) else { return };
     let mut world = World::new(&beginning, &beginning.together(), Start::Met, 59);
     let base = world.cells(1);
