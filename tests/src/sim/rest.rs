@@ -59,6 +59,11 @@ impl World {
     }
 
     fn check(&mut self) -> Result<(), String> {
+        for node in &mut self.fleet.nodes {
+            if let Some(neighbour) = node.different() {
+                return Err(format!("by its digests, {} holds other records than {neighbour}", node.me.name));
+            }
+        }
         let kept = Kept::of(self)?;
         let versions: Vec<Versions> = self.fleet.nodes.iter_mut().map(|node| node.versions()).collect();
         for (node, (versions, conflicts)) in versions.iter().zip(&kept.conflicts).enumerate() {

@@ -13,7 +13,7 @@ use saddlebag_stores::Access;
 use saddlebag_stores::ledger::{Conflict, ConflictKind};
 use saddlebag_stores::record::Key;
 use saddlebag_stores::store::absorb;
-use saddlebag_tests::engines::Engines;
+use saddlebag_tests::engines::{Engines, POSTGRES};
 use saddlebag_tests::fleet::FleetNode;
 use saddlebag_tests::gnuhealth::{Beginning, Cells};
 use saddlebag_tests::{on_engines, tell};
