@@ -18,6 +18,7 @@ use saddlebag_stores::digest::Standing;
 use saddlebag_stores::ledger::Link;
 use saddlebag_stores::{Store, StoreError};
 
+use crate::merged::last_merged;
 use crate::reading::Opened;
 
 /// What came of comparing.
@@ -47,6 +48,10 @@ pub(crate) fn compare(
     }
     if here.shape != there.shape {
         return undecided("the tables or columns of both ends differ");
+    }
+    // What refers to a record that goes on as another one has another hash, and comes in no bundle.
+    if !opened.merges.is_empty() || last_merged(store)? > made.upto {
+        return undecided("two records have become one meanwhile");
     }
     let Some(sum) = without_changed(store, made, here, opened)? else {
         return undecided("records have changed at both ends");

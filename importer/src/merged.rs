@@ -18,6 +18,15 @@ use crate::merge::Setting;
 /// Longer than any chain of records that turned out to be others.
 const CHAIN_MAX: u32 = 32;
 
+/// The setting that holds the place in the feed at which two records last became one, 8 bytes.
+const MERGED_AT: &str = "merged_at";
+
+/// Where in the feed two records last became one here: what refers to them has had another hash since, and no other version.
+pub(crate) fn last_merged(store: &mut dyn Store) -> Result<Seq, StoreError> {
+    let bytes = store.setting(MERGED_AT)?;
+    Ok(Seq(bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_le_bytes)))
+}
+
 /// What is known of records that are others, by table name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Merged(HashMap<(String, Uid), Uid>);
@@ -143,6 +152,7 @@ impl Merge<'_> {
             same_as: Some(self.into),
         };
         let seq = store.next_seq()?;
+        store.set_setting(MERGED_AT, &seq.0.to_le_bytes())?;
         match (live(&self.from), live(&self.into)) {
             (Some(from), Some(into)) => {
                 lost = self.lost(setting, from, into, now);
