@@ -26,6 +26,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 
+use saddlebag_formats::comparison::Comparison;
 use saddlebag_formats::members::decode_change;
 use saddlebag_formats::{Action, Seq, Uid};
 use saddlebag_importer::ImportResult;
@@ -257,7 +258,13 @@ fn end(node: &mut FleetNode, but: &BTreeSet<Uid>) -> BTreeSet<String> {
         let Held { link, table, uid, kind, reason, since, told, .. } = held;
         lines.insert(format!("held: {link:?} {table} {uid} {kind:?} {reason} {since:?} {told:?} {columns:?}"));
     }
-    lines.extend(store.links().unwrap().iter().map(|link| format!("{link:?}")));
+    // Which bundles were applied on the way, and which of them could be compared, is the order itself.
+    let links = store.links().unwrap().into_iter().map(|mut link| {
+        link.history.applied.clear();
+        link.comparison = Comparison::default();
+        format!("{link:?}")
+    });
+    lines.extend(links);
     store.rollback().unwrap();
     lines
 }
