@@ -10,5 +10,5 @@ pub(crate) mod receipts;
 
 pub use binding::Binding;
 pub use changes::{ChangesError, decode_change, encode_change};
-pub use health::Health;
+pub use health::{Health, ToldLog};
 pub use receipts::{Outcome, Receipt};
