@@ -16,7 +16,7 @@ use saddlebag_formats::file_name::file_name;
 use saddlebag_formats::header::{Acknowledgement, BundleHeader};
 use saddlebag_formats::limits::RECORD_BYTES_MAX;
 use saddlebag_formats::members::{Outcome, Receipt};
-use saddlebag_formats::{BundleNumber, LinkId, SentBundle, Seq};
+use saddlebag_formats::{BundleNumber, LinkId, LogEntry, LogKind, SentBundle, Seq};
 use saddlebag_keys::card::{Card, CardDeployment, CardError};
 use saddlebag_keys::files;
 use saddlebag_keys::node_keys::NodeKeys;
@@ -431,7 +431,7 @@ impl Exporter<'_> {
         // Receipts come with the last part, which is none of those before: an acknowledgement of one of these must
         // not let go of them.
         let carried_by = if part.is_last { header.number } else { BundleNumber(header.number.0 + 1) };
-        self.record(&link, &header, carried_by)?;
+        self.record(&link, &header, carried_by, records)?;
         let name = file_name(&self.me.name, &peer.name, header.number, header.created, header.id);
         let bytes = (head.len() + payload.len()) as u64;
         let source = head.as_slice().chain(payload.as_slice());
@@ -440,12 +440,24 @@ impl Exporter<'_> {
     }
 
     /// Notes in the database and beside it that this bundle exists, and which one of its set carries the receipts.
-    fn record(&mut self, link: &Link, header: &BundleHeader, carried_by: BundleNumber) -> Result<(), ExportError> {
+    fn record(
+        &mut self,
+        link: &Link,
+        header: &BundleHeader,
+        carried_by: BundleNumber,
+        records: u64,
+    ) -> Result<(), ExportError> {
+        let made = LogEntry::by_itself(LogKind::MADE, self.clock.now())
+            .about_peer(&link.name)
+            .with("number", header.number.0)
+            .with("id", header.id.to_string())
+            .with("records", records);
         self.store.begin(Access::Write)?;
         let noted = self
             .store
             .save_link(link)
             .and_then(|()| self.store.receipts_carried(link.id, carried_by))
+            .and_then(|()| self.store.log(&[made]))
             .inspect_err(|_| drop(self.store.rollback()));
         noted?;
         self.store.commit().inspect_err(|_| drop(self.store.rollback()))?;

@@ -1,6 +1,6 @@
 //! `check`: rows against what saddlebag knows of them. The fields are those of `--json`: only ever added to.
 
-use saddlebag_formats::Uid;
+use saddlebag_formats::{LogEntry, LogKind, TimeMs, Uid};
 use saddlebag_stores::difference::{Difference, DifferenceKind};
 use saddlebag_stores::record::Absorbed;
 use saddlebag_stores::store::{absorb, open_absorbed_snapshot};
@@ -110,18 +110,25 @@ pub fn check(node: &mut Node, repair: bool, progress: &mut dyn FnMut(&str)) -> R
     let differences = tables.iter().map(CheckedTable::differences).sum();
     let differing: Vec<String> =
         tables.iter().filter(|table| table.differences() > 0).map(|table| table.table.clone()).collect();
-    let repaired = if repair { Some(repair_tables(node, &differing, progress)?) } else { None };
+    let repaired = if repair { Some(repair_tables(node, &differing, &tables, progress)?) } else { None };
     Ok(CheckReport { tables, differences, repaired })
 }
 
-fn repair_tables(node: &mut Node, tables: &[String], progress: &mut dyn FnMut(&str)) -> Result<Repaired, NodeError> {
-    let (writer, entropy) = (node.writer(), &mut *node.entropy);
+fn repair_tables(
+    node: &mut Node,
+    tables: &[String],
+    found: &[CheckedTable],
+    progress: &mut dyn FnMut(&str),
+) -> Result<Repaired, NodeError> {
+    let (writer, now, entropy) = (node.writer(), node.clock.now(), &mut *node.entropy);
     let Absorbed { created, changed, deleted, duplicates, .. } =
         transaction(&mut *node.store, Access::Write, |store| {
             for table in store.tracking().tables.clone().iter().filter(|table| tables.contains(&table.name)) {
                 store.recheck(table.number)?;
             }
-            Ok(absorb(store, writer, entropy)?)
+            let absorbed = absorb(store, writer, entropy)?;
+            store.log(&logged(found, &absorbed, now))?;
+            Ok(absorbed)
         })?;
     // What was repaired is looked at once more: nothing is called right that nobody has seen.
     let left = match tables {
@@ -129,6 +136,23 @@ fn repair_tables(node: &mut Node, tables: &[String], progress: &mut dyn FnMut(&s
         _ => compare_all(node, Some(tables), progress)?.iter().map(CheckedTable::differences).sum(),
     };
     Ok(Repaired { created, changed, deleted, at_home: duplicates, left })
+}
+
+/// What the log says of a repair: the records that were named, and the whole.
+fn logged(found: &[CheckedTable], absorbed: &Absorbed, now: TimeMs) -> Vec<LogEntry> {
+    let of_record = |record: &(&CheckedTable, &DifferentRecord)| {
+        let (table, uid) = (&record.0.table, record.1.uid.as_ref()?.parse().ok()?);
+        let why = match record.1.kind {
+            DifferentKind::Gone => "its row was gone, past the triggers",
+            DifferentKind::Unseen | DifferentKind::Changed => "its row had other values, past the triggers",
+        };
+        Some(LogEntry::by_user(LogKind::REPAIR, now).about(table, uid).because(why))
+    };
+    let records = found.iter().flat_map(|table| table.records.iter().map(move |record| (table, record)));
+    let mut entries: Vec<LogEntry> = records.filter_map(|record| of_record(&record)).collect();
+    let whole = LogEntry::by_user(LogKind::REPAIR, now).with("created", absorbed.created);
+    entries.push(whole.with("changed", absorbed.changed).with("deleted", absorbed.deleted));
+    entries
 }
 
 /// Compares all tables, or some, in one snapshot of the database.

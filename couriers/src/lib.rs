@@ -19,6 +19,7 @@ mod held_id;
 mod inbox;
 mod last_setup;
 mod lock;
+pub mod log;
 pub mod membership;
 pub mod node;
 mod node_names;

@@ -19,6 +19,7 @@ use saddlebag_stores::{Access, Store, StoreError};
 use crate::apply::{Application, Changes};
 use crate::arrival::{self, Arrival};
 use crate::error::ImportError;
+use crate::logging;
 use crate::merge::{Setting, Side};
 use crate::merged::{Announced, Merge, Merged};
 use crate::reading::{Opened, Signed};
@@ -172,10 +173,12 @@ impl Importer<'_> {
         self.take_nodes(&opened, from.as_str())?;
         self.note_arrival(&mut link, &header, &opened);
         self.store.save_link(&link)?;
+        logging::arrival(self.store, &link, &header, opened.health.log, self.clock.now())?;
         absorb(self.store, self.me.writer(), self.entropy)?;
         let now = self.clock.now();
         let receipts = std::mem::take(&mut opened.receipts).into_iter();
         let receipts: Vec<_> = receipts.map(|receipt| StoredReceipt { link: link.id, receipt }).collect();
+        logging::receipts(self.store, &link.name, &receipts, now)?;
         self.store.save_received_receipts(&receipts, now)?;
         let mut merged = Merged::load(self.store)?;
         self.take_merges(&link, &opened.merges, seen, &mut merged)?;
@@ -189,6 +192,7 @@ impl Importer<'_> {
             tally.add_tables(self.retry_others(&link)?);
         }
         self.store.place_targets()?;
+        logging::applied(self.store, &link.name, &header, &tally, now)?;
         Ok(applied(ImportResult::Applied, tally))
     }
 
@@ -232,6 +236,7 @@ impl Importer<'_> {
         let read = |nodes: &[u8]| CardDeployment::from_kept(&key, nodes).map_err(|error| refused(error.to_string()));
         if read(bytes)?.nodes.list().number() > read(&known)?.nodes.list().number() {
             self.store.set_setting(NODES, bytes)?;
+            logging::nodes(self.store, from, read(bytes)?.nodes.list().number(), self.clock.now())?;
         }
         Ok(())
     }
@@ -267,6 +272,7 @@ impl Importer<'_> {
             let merge = Merge { table: &table, from, into, version, source: Some(link.id) };
             let lost = merge.carry_out(self.store, &setting, now)?;
             self.store.add_conflicts(&lost)?;
+            logging::conflicts(self.store, lost.iter())?;
             merged.insert(&table.name, from, into);
         }
         Ok(())

@@ -13,6 +13,7 @@ mod exchange;
 mod holding;
 mod import;
 mod incoming;
+mod logging;
 pub mod merge;
 mod merged;
 mod order;

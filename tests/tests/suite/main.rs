@@ -11,6 +11,7 @@ mod every_type;
 mod found;
 mod gnuhealth;
 mod identities;
+mod log;
 mod odd_names;
 mod openmrs;
 mod postgres_connect;
