@@ -224,7 +224,7 @@ pub fn setup(node: &mut Node, progress: &mut dyn FnMut(&str, u64)) -> Result<Set
 fn logged(done: &SetupDone, now: TimeMs) -> LogEntry {
     let anew = done.changes.iter().filter(|change| change.taken_in_anew.is_some()).count();
     let counts = [
-        ("rows", done.tables.iter().map(|table| table.rows).sum()),
+        ("rows", done.tables.iter().map(|table| table.rows).sum::<u64>()),
         ("forgotten", done.forgotten.len() as u64),
         ("taken_in_anew", anew as u64),
         ("triggers", done.triggers.len() as u64),

@@ -28,7 +28,7 @@ use crate::sanitize::sanitize;
   saddlebag log --check")]
 pub struct LogArgs {
     /// Only what happened to one record: its table, and COLUMN=VALUE or its uid
-    #[arg(long, num_args = 2, value_names = ["TABLE", "COLUMN=VALUE|UID"])]
+    #[arg(long, num_args = 2, action = clap::ArgAction::Set, value_names = ["TABLE", "COLUMN=VALUE|UID"])]
     pub record: Option<Vec<String>>,
     /// Only what a neighbour did, or what is about it
     #[arg(long, value_name = "NAME")]
