@@ -14,7 +14,7 @@ fn worked() -> Places {
     places.at("clinic", &["sync", "stick"]).ends(0);
     places.at("ministry", &["sync", "stick"]).ends(4);
     places.at("clinic", &["sync", "stick"]).ends(0);
-    places.at("ministry", &["sync", "stick"]).ends(0);
+    places.at("ministry", &["sync", "stick"]);
     places.execute("clinic", "UPDATE patient SET name = 'Benno Secret' WHERE uuid = 'u-2'");
     places.execute("ministry", "UPDATE patient SET name = 'Benjamin Secret' WHERE uuid = 'u-2'");
     places.at("clinic", &["sync", "stick"]).ends(0);
