@@ -4,10 +4,11 @@
 
 use std::ops::ControlFlow;
 
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::limits::RECORD_BYTES_MAX;
 use saddlebag_formats::{
-    Action, ColumnChange, ColumnDescription, LinkId, RecordChange, SeenVersions, Seq, TableChanges, TableDescription,
-    Uid,
+    Action, ColumnChange, ColumnDescription, LinkId, RecordChange, Seen, SeenVersions, Seq, TableChanges,
+    TableDescription, Uid,
 };
 use saddlebag_stores::config::Direction;
 use saddlebag_stores::ledger::{Link, PeerRole};
@@ -27,16 +28,25 @@ const FIRST_PIECE: usize = 200;
 /// new record is whole in the first bundle that names it, and whoever has applied a feed up to a position has every
 /// column that changed up to there.
 ///
-/// A record that fits no bundle is left out, and given back.
+/// A record that fits no bundle is left out, and given back; so is what the others are compared by.
 pub(crate) fn changes(
     store: &mut dyn Store,
     link: &Link,
     (after, upto): (Seq, Seq),
     each: &mut dyn FnMut(TableChanges) -> ControlFlow<()>,
-) -> Result<Vec<TooLarge>, StoreError> {
-    let mut too_large = Vec::new();
-    let _flow = in_pieces(store, link, (after, upto), PIECE, each, &mut too_large)?;
-    Ok(too_large)
+) -> Result<Chosen, StoreError> {
+    let mut chosen = Chosen::default();
+    let _flow = in_pieces(store, link, (after, upto), PIECE, each, &mut chosen)?;
+    Ok(chosen)
+}
+
+/// What was chosen, beside the changes themselves.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Chosen {
+    /// Records that fit no bundle.
+    pub(crate) too_large: Vec<TooLarge>,
+    /// The live records of tables that travel both ways, with their row hashes.
+    pub(crate) live: Vec<(Uid, u64)>,
 }
 
 /// A record that fits no bundle.
@@ -51,7 +61,7 @@ pub(crate) struct TooLarge {
 /// Whether `link` lacks anything of what changed in `(after, upto]`.
 pub(crate) fn lacks(store: &mut dyn Store, link: &Link, (after, upto): (Seq, Seq)) -> Result<bool, StoreError> {
     let first = &mut |_| ControlFlow::Break(());
-    Ok(in_pieces(store, link, (after, upto), FIRST_PIECE, first, &mut Vec::new())?.is_break())
+    Ok(in_pieces(store, link, (after, upto), FIRST_PIECE, first, &mut Chosen::default())?.is_break())
 }
 
 /// How many records changed in `(after, upto]` that `link` lacks.
@@ -114,7 +124,7 @@ fn in_pieces(
     (after, upto): (Seq, Seq),
     piece: usize,
     each: &mut dyn FnMut(TableChanges) -> ControlFlow<()>,
-    too_large: &mut Vec<TooLarge>,
+    chosen: &mut Chosen,
 ) -> Result<ControlFlow<()>, StoreError> {
     let mut flow = ControlFlow::Continue(());
     if after >= upto {
@@ -125,8 +135,16 @@ fn in_pieces(
     let choices: Vec<_> = tables.iter().map(|table| Choice::new(table, &tracking, link, after, upto)).collect();
     for choice in &choices {
         store.feed_each(choice.table, after, upto, piece, &mut |records| {
-            let writes = records.into_iter().filter_map(|record| choice.write(record));
-            flow = choice.give(writes.filter(|change| choice.fits(change, too_large)), each);
+            let is_compared = choice.table.direction == Direction::Both;
+            let writes = records.into_iter().filter_map(|record| {
+                let hash = record.hash;
+                let change = choice.write(record).filter(|change| choice.fits(change, &mut chosen.too_large))?;
+                if is_compared {
+                    chosen.live.push((change.uid, hash));
+                }
+                Some(change)
+            });
+            flow = choice.give(writes, each);
             Ok(flow)
         })?;
         if flow.is_break() {
@@ -205,14 +223,18 @@ impl<'a> Choice<'a> {
         let mut columns = Vec::with_capacity(self.table.columns.len());
         for ((column, value), index) in self.table.columns.iter().zip(record.values).zip(0..) {
             let state = record.state.of(column.id);
-            if state.seq <= self.after || state.source == Some(self.link) || record.unknown.contains(&column.id) {
+            let after = Seq(self.after.0 + u64::from(is_on(Fault::AfterTooHigh) && self.after.0 > 0));
+            if state.seq <= after || state.source == Some(self.link) || record.unknown.contains(&column.id) {
+                continue;
+            }
+            if is_on(Fault::HighColumnsSkipped) && state.seq > self.upto {
                 continue;
             }
             columns.push(ColumnChange {
                 column: index,
                 value,
                 version: state.version,
-                base: state.base.filter(|_| self.up),
+                base: state.base.filter(|_| self.up && !is_on(Fault::BaseDropped)),
                 seq: state.seq,
                 effective: state.effective,
             });
@@ -239,7 +261,10 @@ impl<'a> Choice<'a> {
             return None;
         }
         let index = |id| self.table.index_of_id(id).and_then(|index| u16::try_from(index).ok());
-        let seen = SeenVersions::from_row_state(&tombstone.state, index);
+        let mut seen = SeenVersions::from_row_state(&tombstone.state, index);
+        if is_on(Fault::SeenForgotten) {
+            seen = SeenVersions { row: Seen { version: tombstone.version, base: None }, columns: Vec::new() };
+        }
         let (version, seq, same_as) = (tombstone.version, tombstone.seq, tombstone.same_as);
         let action = Action::Delete { version, seq, seen, same_as };
         Some(RecordChange { uid: tombstone.uid, action })

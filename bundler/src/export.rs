@@ -12,10 +12,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use saddlebag_formats::ambient::{Clock, Entropy};
+use saddlebag_formats::entry_book::EntryBook;
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::file_name::file_name;
 use saddlebag_formats::header::{Acknowledgement, BundleHeader};
 use saddlebag_formats::limits::RECORD_BYTES_MAX;
-use saddlebag_formats::members::{Outcome, Receipt};
+use saddlebag_formats::members::anew::{IdPrefix, id_prefix};
+use saddlebag_formats::members::{Outcome, Receipt, WholeDigest};
 use saddlebag_formats::{BundleNumber, LinkId, LogEntry, LogKind, SentBundle, Seq};
 use saddlebag_keys::card::{Card, CardDeployment, CardError};
 use saddlebag_keys::files;
@@ -26,9 +29,10 @@ use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole, Position, 
 use saddlebag_stores::patience::Patience;
 use saddlebag_stores::record::Known;
 use saddlebag_stores::store::{absorb, open_absorbed_snapshot};
-use saddlebag_stores::{Access, Store, StoreError};
+use saddlebag_stores::{Access, Store, StoreError, entries};
 
 use crate::choose::{self, TooLarge};
+use crate::digests;
 use crate::health::health;
 use crate::high_water::{HighWater, HighWaterError};
 use crate::make::{Bundle, BundleWriter, Contents, MakeError};
@@ -157,10 +161,20 @@ struct Draft {
     made: Result<BundleWriter, MakeError>,
     /// Records that fit no bundle.
     too_large: Vec<TooLarge>,
+    told: Told,
 }
 
 /// A bundle that is being made, and what does not fit it.
-type Made = (Result<BundleWriter, MakeError>, Vec<TooLarge>);
+type Made = (Result<BundleWriter, MakeError>, Vec<TooLarge>, Told);
+
+/// What a bundle tells of all shared records.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    /// What they come to in the snapshot.
+    digest: Option<WholeDigest>,
+    /// Whether it tells or asks more than whether both ends have the same.
+    has_details: bool,
+}
 
 /// What a look at the database came to.
 enum Look {
@@ -183,7 +197,7 @@ impl Exporter<'_> {
         }
         let (mut parts, mut bundles) = (Parts::new(self.records_per_bundle), Vec::new());
         loop {
-            let Draft { snapshot, part, made, too_large } =
+            let Draft { snapshot, part, made, too_large, told } =
                 match self.in_snapshot(|this| this.look(link, &mut parts))? {
                     Look::NoNews(standing) => return Ok(without_news(standing)),
                     Look::Draft(draft) => *draft,
@@ -194,7 +208,7 @@ impl Exporter<'_> {
             match made.and_then(|writer| Ok((writer.records(), writer.finish(self.keys)?))) {
                 Ok((records, bundle)) => {
                     self.leave_out(&snapshot.link, &too_large)?;
-                    bundles.push(self.publish(snapshot, &part, &folder, bundle, records)?);
+                    bundles.push(self.publish(snapshot, &part, &folder, bundle, (records, told))?);
                     if part.is_last {
                         outbox::remove_others(&folder, &bundles)?;
                         return Ok(Exported { result: ExportResult::Written, bundles });
@@ -253,15 +267,20 @@ impl Exporter<'_> {
             }
         };
         let part = parts.next(self.store, &snapshot.link, begin, snapshot.upto)?;
-        let (made, too_large) = self.read(&snapshot, &part)?;
-        Ok(Look::Draft(Box::new(Draft { snapshot, part, made, too_large })))
+        let (made, too_large, told) = self.read(&snapshot, &part)?;
+        Ok(Look::Draft(Box::new(Draft { snapshot, part, made, too_large, told })))
     }
 
     /// Reads the changes of a part into a new bundle.
     fn read(&mut self, snapshot: &Snapshot, part: &Part) -> Result<Made, ExportError> {
         let (link, created) = (&snapshot.link, self.clock.now());
         // What is said once is said in the last part: it comes to effect when all of the feed has.
-        let receipts = if part.is_last { self.store.receipts_to_send(link.id)? } else { Vec::new() };
+        let receipts = if part.is_last && !is_on(Fault::ReceiptsDropped) {
+            self.store.receipts_to_send(link.id)?
+        } else {
+            Vec::new()
+        };
+        let entries = if part.is_last { entries::read(self.store)? } else { EntryBook::default() };
         let contents = Contents {
             number: next_number(link, self.me.epoch),
             after: part.after,
@@ -270,8 +289,13 @@ impl Exporter<'_> {
             created,
             nodes_known: snapshot.nodes_known,
             nodes: snapshot.nodes.clone(),
+            entries: if link.role == PeerRole::Central { entries.up() } else { Vec::new() },
+            refused_entries: entries.down(link.id),
             health: health(self.store, link, self.outbox, snapshot.after, created)?,
             receipts: receipts.into_iter().map(|stored| stored.receipt).collect(),
+            trail: trail(link, self.me.epoch),
+            anew: link.history.anew.clone(),
+            common: link.history.common.map(|(common, _)| common),
         };
         let begun = BundleWriter::new(self.me, self.keys, &snapshot.peer, contents, self.entropy);
         let mut writer = match begun {
@@ -282,14 +306,19 @@ impl Exporter<'_> {
             }
         };
         let (mut failure, limit) = (None, self.records_per_bundle.max(1));
-        let too_large = choose::changes(self.store, link, part.holds, &mut |table| match writer.add(table, limit) {
+        let chosen = choose::changes(self.store, link, part.holds, &mut |table| match writer.add(table, limit) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failure = Some(error);
                 ControlFlow::Break(())
             }
         })?;
-        Ok((failure.map_or(Ok(writer), Err), too_large))
+        let is_only = part.after == snapshot.after;
+        let compared = digests::compared(self.store, link, part, is_only, &chosen)?;
+        let has_details = compared.said.finer.is_some() || !compared.said.wanted.is_empty();
+        writer.digests(compared.said);
+        let told = Told { digest: compared.kept, has_details };
+        Ok((failure.map_or(Ok(writer), Err), chosen.too_large, told))
     }
 
     /// Keeps records in the feed that fit no bundle, beyond what this one covers, until they have become smaller; and
@@ -351,7 +380,7 @@ impl Exporter<'_> {
         }
     }
 
-    /// The number of the list of nodes here, and the list itself for a satellite that holds an older one.
+    /// The number of the list of nodes here, and the list itself for a neighbour that holds an older one.
     fn nodes(&mut self, link: &Link) -> Result<(u64, Option<Vec<u8>>), ExportError> {
         let (Some(key), Some(bytes)) = (self.store.setting(DEPLOYMENT_KEY)?, self.store.setting(NODES)?) else {
             return Ok((0, None));
@@ -359,7 +388,8 @@ impl Exporter<'_> {
         let deployment = CardDeployment::from_kept(&key, &bytes)
             .map_err(|error| ExportError::Damaged { what: "the deployment", reason: error.to_string() })?;
         let number = deployment.nodes.list().number();
-        let lacks_it = link.role == PeerRole::Satellite && link.nodes_known < number;
+        // Mostly it goes down; up, where a district has signed it.
+        let lacks_it = link.nodes_known < number;
         Ok((number, lacks_it.then_some(bytes)))
     }
 
@@ -383,16 +413,30 @@ impl Exporter<'_> {
     /// Whether there is something to say that the standing bundles do not say.
     fn has_news(&mut self, snapshot: &Snapshot, standing: &[OutboxBundle]) -> Result<bool, StoreError> {
         let link = &snapshot.link;
+        if digests::has_news(self.store, link)? {
+            return Ok(true);
+        }
         let Some(last) = standing.last() else {
             return Ok(snapshot.nodes.is_some()
+                || link.history.anew.is_some()
                 || link.owes_acknowledgement
                 || choose::lacks(self.store, link, (snapshot.after, snapshot.upto))?
-                || !self.store.receipts_to_send(link.id)?.is_empty());
+                || !self.store.receipts_to_send(link.id)?.is_empty()
+                || has_entries(&entries::read(self.store)?, link));
         };
         let acknowledges_less = last.header.ack != acknowledgement(link) && link.owes_acknowledgement;
         Ok(acknowledges_less
+            || self.has_newer_nodes(snapshot)?
             || self.store.has_new_receipts(link.id)?
+            || entries::read(self.store)?.has_new(satellite(link))
             || choose::lacks(self.store, link, (snapshot.after.max(last.header.upto), snapshot.upto))?)
+    }
+
+    /// Whether the neighbour lacks a list of nodes that the last bundle for it does not carry: one that only
+    /// acknowledges is never acknowledged itself, and would keep the list here.
+    fn has_newer_nodes(&mut self, snapshot: &Snapshot) -> Result<bool, StoreError> {
+        let carried = self.store.setting(&nodes_carried(snapshot.link.id))?;
+        Ok(snapshot.nodes.is_some() && carried.as_deref() != Some(&snapshot.nodes_known.to_le_bytes()))
     }
 
     /// What would be made.
@@ -421,17 +465,23 @@ impl Exporter<'_> {
         part: &Part,
         folder: &Path,
         bundle: Bundle,
-        records: u64,
+        (records, told): (u64, Told),
     ) -> Result<OutboxBundle, ExportError> {
         let Bundle { header, head, payload } = bundle;
-        let Snapshot { mut link, peer, .. } = snapshot;
+        let Snapshot { mut link, peer, nodes_known, nodes, .. } = snapshot;
         let (number, id, upto) = (header.number, header.id, header.upto);
-        link.note_sent(header.epoch, SentBundle { number, id, upto, digest: None });
+        link.note_sent(header.epoch, SentBundle { number, id, upto, digest: told.digest });
+        if told.has_details {
+            link.comparison.told = Some(number);
+        }
         link.owes_acknowledgement = false;
+        if is_on(Fault::AcknowledgedWhenSent) {
+            link.acknowledged = link.sent;
+        }
         // Receipts come with the last part, which is none of those before: an acknowledgement of one of these must
         // not let go of them.
         let carried_by = if part.is_last { header.number } else { BundleNumber(header.number.0 + 1) };
-        self.record(&link, &header, carried_by, records)?;
+        self.record(&link, &header, (carried_by, nodes.map(|_| nodes_known)), records)?;
         let name = file_name(&self.me.name, &peer.name, header.number, header.created, header.id);
         let bytes = (head.len() + payload.len()) as u64;
         let source = head.as_slice().chain(payload.as_slice());
@@ -444,7 +494,7 @@ impl Exporter<'_> {
         &mut self,
         link: &Link,
         header: &BundleHeader,
-        carried_by: BundleNumber,
+        (carried_by, nodes): (BundleNumber, Option<u64>),
         records: u64,
     ) -> Result<(), ExportError> {
         let made = LogEntry::by_itself(LogKind::MADE, self.clock.now())
@@ -453,10 +503,16 @@ impl Exporter<'_> {
             .with("id", header.id.to_string())
             .with("records", records);
         self.store.begin(Access::Write)?;
+        let list = |store: &mut dyn Store| match nodes {
+            Some(number) => store.set_setting(&nodes_carried(link.id), &number.to_le_bytes()),
+            None => Ok(()),
+        };
         let noted = self
             .store
             .save_link(link)
             .and_then(|()| self.store.receipts_carried(link.id, carried_by))
+            .and_then(|()| entries::change(self.store, |book| book.carried(satellite(link), carried_by)))
+            .and_then(|()| list(self.store))
             .and_then(|()| self.store.log(&[made]))
             .inspect_err(|_| drop(self.store.rollback()));
         noted?;
@@ -476,10 +532,47 @@ fn without_news(standing: Vec<OutboxBundle>) -> Exported {
     Exported { result, bundles: standing }
 }
 
+/// The setting with the number of the list of nodes that the last bundle with one carried over a link.
+fn nodes_carried(link: LinkId) -> String {
+    format!("nodes_carried_{}", link.0)
+}
+
+/// The link of a satellite; none for that of this node's central.
+fn satellite(link: &Link) -> Option<LinkId> {
+    Some(link.id).filter(|_| link.role == PeerRole::Satellite)
+}
+
+/// Whether a bundle for this neighbour would carry entries, or refusals of them.
+fn has_entries(book: &EntryBook, link: &Link) -> bool {
+    match link.role {
+        PeerRole::Central => !book.up().is_empty(),
+        PeerRole::Satellite => !book.down(link.id).is_empty(),
+    }
+}
+
 /// The number of the next bundle on a link.
 fn next_number(link: &Link, epoch: saddlebag_formats::Epoch) -> BundleNumber {
     let last = link.sent.filter(|sent| sent.epoch == epoch).map_or(0, |sent| sent.number.0);
     BundleNumber(last + 1)
+}
+
+/// The bundles before the next one that are not acknowledged: by them the other end notices a feed that was put back and
+/// went on otherwise.
+fn trail(link: &Link, epoch: saddlebag_formats::Epoch) -> Vec<IdPrefix> {
+    let acknowledged =
+        link.acknowledged.filter(|known| known.epoch == epoch).map_or(BundleNumber(0), |known| known.number);
+    let mut trail = Vec::new();
+    let mut next = next_number(link, epoch);
+    for made in link.unacknowledged.iter().rev() {
+        // Numbers without a gap tell whose they are.
+        if made.number <= acknowledged || made.number.0 + 1 != next.0 {
+            break;
+        }
+        trail.push(id_prefix(made.id));
+        next = made.number;
+    }
+    trail.reverse();
+    trail
 }
 
 /// What this node has applied of the other end's stream.

@@ -4,6 +4,7 @@
 //! that came over that link and still stands as it came.
 
 mod choose;
+mod digests;
 mod export;
 mod health;
 pub mod high_water;

@@ -3,7 +3,8 @@
 use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::envelope::{signature_line, signed_lines};
 use saddlebag_formats::header::{Acknowledgement, BundleHeader};
-use saddlebag_formats::members::{Binding, Health, Receipt};
+use saddlebag_formats::members::anew::IdPrefix;
+use saddlebag_formats::members::{Anew, Binding, Common, Digests, Entry, EntryRefusal, Health, Receipt};
 use saddlebag_formats::payload::{Levels, PayloadError, PayloadWriter};
 use saddlebag_formats::payload_binding::PayloadBinding;
 use saddlebag_formats::{BundleId, BundleNumber, Seq, TableChanges, TimeMs, limits};
@@ -24,8 +25,13 @@ pub(crate) struct Contents {
     pub(crate) created: TimeMs,
     pub(crate) nodes_known: u64,
     pub(crate) nodes: Option<Vec<u8>>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) refused_entries: Vec<EntryRefusal>,
     pub(crate) health: Health,
     pub(crate) receipts: Vec<Receipt>,
+    pub(crate) trail: Vec<IdPrefix>,
+    pub(crate) anew: Option<Anew>,
+    pub(crate) common: Option<Common>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +92,7 @@ impl BundleWriter {
         contents: Contents,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, MakeError> {
-        let Contents { number, after, upto, ack, created, nodes_known, nodes, health, receipts } = contents;
+        let Contents { number, after, upto, ack, created, nodes_known, nodes, health, receipts, .. } = contents;
         let header = BundleHeader {
             deployment: me.deployment,
             id: BundleId(entropy.uuid_v4()),
@@ -101,18 +107,9 @@ impl BundleWriter {
             created: TimeMs(created.0.div_euclid(1_000) * 1_000),
             payload: PayloadBinding::of(&[]),
         };
-        let binding = Binding {
-            deployment: header.deployment,
-            id: header.id,
-            from: header.from,
-            to: header.to,
-            epoch: header.epoch,
-            number,
-            after,
-            upto,
-            nodes_known,
-            nodes,
-        };
+        let Contents { trail, anew, common, entries, refused_entries, .. } = contents;
+        let extra = Binding::of(&header, nodes_known, nodes);
+        let binding = Binding { trail, anew, common, entries, refused_entries, ..extra };
         let sealer = Sealer::new(Vec::new(), std::slice::from_ref(&peer.sealing))?;
         let payload = PayloadWriter::new(&binding, &health, &receipts, LEVELS, sealer)?;
         Ok(Self { header, payload })
@@ -124,6 +121,11 @@ impl BundleWriter {
             return Err(MakeError::Many { limit });
         }
         Ok(self.payload.changes(vec![changes])?)
+    }
+
+    /// Says what there is to compare.
+    pub(crate) fn digests(&mut self, digests: Digests) {
+        self.payload.digests(digests);
     }
 
     /// How many records were added.

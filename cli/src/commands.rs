@@ -4,6 +4,7 @@ pub mod admit;
 pub mod card;
 pub mod cat;
 pub mod check;
+mod clocks;
 pub mod conflicts;
 pub mod demo;
 pub mod export;
@@ -15,6 +16,7 @@ mod introduce;
 pub mod join;
 mod known_nodes;
 pub mod log;
+pub mod rejoin;
 pub mod remove;
 mod round_report;
 pub mod setup;
@@ -49,6 +51,7 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> Result<Exit, CommandError> {
         Command::Inspect(args) => inspect::run(global, &args, console),
         Command::Verify(args) => verify::run(global, &args, console),
         Command::Cat(args) => cat::run(global, &args, console),
+        Command::Rejoin(args) => rejoin::run(global, &args, console),
         Command::Remove(args) => remove::run(global, &args, console),
         Command::Demo(args) => demo::run(global, &args, console),
     }

@@ -1,4 +1,4 @@
-//! `check`: rows against what saddlebag knows of them. The fields are those of `--json`: only ever added to.
+//! `check`: rows against what saddlebag knows of them, and records against those of each neighbour as last compared. The fields are those of `--json`: only ever added to.
 
 use saddlebag_formats::{LogEntry, LogKind, TimeMs, Uid};
 use saddlebag_stores::difference::{Difference, DifferenceKind};
@@ -9,6 +9,7 @@ use saddlebag_stores::{Access, Store, StoreError};
 use serde::Serialize;
 
 use crate::error::NodeError;
+use crate::neighbours::{self, ComparedNeighbour};
 use crate::node::Node;
 use crate::record_names::{RecordNames, Wanted, key_words};
 use crate::transaction::transaction;
@@ -23,6 +24,10 @@ pub struct CheckReport {
     pub tables: Vec<CheckedTable>,
     /// Differences of all tables, before anything was repaired.
     pub differences: u64,
+    /// Tables whose kept digest was not the sum of what saddlebag knows of their records.
+    pub digests_wrong: Vec<String>,
+    /// How this node and each neighbour were last found to compare.
+    pub neighbours: Vec<ComparedNeighbour>,
     /// What was taken as edits made now; none unless asked for.
     pub repaired: Option<Repaired>,
 }
@@ -80,6 +85,8 @@ pub struct Repaired {
     pub deleted: u64,
     /// Rows that have the identity of another one here and stay at home.
     pub at_home: u64,
+    /// Records that a satellite has otherwise, which are now on their way to be made equal.
+    pub sent_again: u64,
     /// Differences that are left all the same.
     pub left: u64,
 }
@@ -96,50 +103,67 @@ impl CheckReport {
     /// Differences that stand now.
     #[must_use]
     pub fn left(&self) -> u64 {
-        self.repaired.map_or(self.differences, |repaired| repaired.left)
+        let here = self.repaired.map_or(self.differences, |repaired| repaired.left);
+        let digests = if self.repaired.is_some() { 0 } else { self.digests_wrong.len() as u64 };
+        here + digests
+    }
+
+    /// Neighbours that hold other records.
+    pub fn differing_neighbours(&self) -> impl Iterator<Item = &ComparedNeighbour> {
+        self.neighbours.iter().filter(|neighbour| neighbour.different.is_some())
     }
 }
 
-/// Absorbs, and compares every row with what is known of it; with `repair`, takes what stands in the tables as edits made
-/// now. `progress` is told the table that is being compared.
+/// Absorbs, and compares every row with what is known of it, and all records with each neighbour's as its last bundle told;
+/// with `repair`, takes what stands in the tables as edits made now, and has what a satellite holds otherwise made equal. `progress` is told the table that is being compared.
 ///
 /// # Errors
 /// The database's.
 pub fn check(node: &mut Node, repair: bool, progress: &mut dyn FnMut(&str)) -> Result<CheckReport, NodeError> {
-    let tables = compare_all(node, None, progress)?;
+    let Compared { tables, digests_wrong, neighbours } = compare_all(node, None, progress)?;
     let differences = tables.iter().map(CheckedTable::differences).sum();
     let differing: Vec<String> =
         tables.iter().filter(|table| table.differences() > 0).map(|table| table.table.clone()).collect();
-    let repaired = if repair { Some(repair_tables(node, &differing, &tables, progress)?) } else { None };
-    Ok(CheckReport { tables, differences, repaired })
+    let repaired = if repair { Some(repair_all(node, &differing, &tables, progress)?) } else { None };
+    Ok(CheckReport { tables, differences, digests_wrong, neighbours, repaired })
 }
 
-fn repair_tables(
+/// What a look at the database came to.
+struct Compared {
+    tables: Vec<CheckedTable>,
+    digests_wrong: Vec<String>,
+    neighbours: Vec<ComparedNeighbour>,
+}
+
+fn repair_all(
     node: &mut Node,
     tables: &[String],
     found: &[CheckedTable],
     progress: &mut dyn FnMut(&str),
 ) -> Result<Repaired, NodeError> {
-    let (writer, now, entropy) = (node.writer(), node.clock.now(), &mut *node.entropy);
-    let Absorbed { created, changed, deleted, duplicates, .. } =
+    let (writer, entropy, now) = (node.writer(), &mut *node.entropy, node.clock.now());
+    let (Absorbed { created, changed, deleted, duplicates, .. }, sent_again) =
         transaction(&mut *node.store, Access::Write, |store| {
             for table in store.tracking().tables.clone().iter().filter(|table| tables.contains(&table.name)) {
                 store.recheck(table.number)?;
             }
             let absorbed = absorb(store, writer, entropy)?;
-            store.log(&logged(found, &absorbed, now))?;
-            Ok(absorbed)
+            let digests = store.scan_digests()?;
+            store.save_digests(&digests)?;
+            let sent_again = neighbours::repair(store, writer, now)?;
+            store.log(&logged(found, &absorbed, sent_again, now))?;
+            Ok((absorbed, sent_again))
         })?;
     // What was repaired is looked at once more: nothing is called right that nobody has seen.
     let left = match tables {
         [] => 0,
-        _ => compare_all(node, Some(tables), progress)?.iter().map(CheckedTable::differences).sum(),
+        _ => compare_all(node, Some(tables), progress)?.tables.iter().map(CheckedTable::differences).sum(),
     };
-    Ok(Repaired { created, changed, deleted, at_home: duplicates, left })
+    Ok(Repaired { created, changed, deleted, at_home: duplicates, sent_again, left })
 }
 
 /// What the log says of a repair: the records that were named, and the whole.
-fn logged(found: &[CheckedTable], absorbed: &Absorbed, now: TimeMs) -> Vec<LogEntry> {
+fn logged(found: &[CheckedTable], absorbed: &Absorbed, sent_again: u64, now: TimeMs) -> Vec<LogEntry> {
     let of_record = |record: &(&CheckedTable, &DifferentRecord)| {
         let (table, uid) = (&record.0.table, record.1.uid.as_ref()?.parse().ok()?);
         let why = match record.1.kind {
@@ -151,7 +175,8 @@ fn logged(found: &[CheckedTable], absorbed: &Absorbed, now: TimeMs) -> Vec<LogEn
     let records = found.iter().flat_map(|table| table.records.iter().map(move |record| (table, record)));
     let mut entries: Vec<LogEntry> = records.filter_map(|record| of_record(&record)).collect();
     let whole = LogEntry::by_user(LogKind::REPAIR, now).with("created", absorbed.created);
-    entries.push(whole.with("changed", absorbed.changed).with("deleted", absorbed.deleted));
+    let whole = whole.with("changed", absorbed.changed).with("deleted", absorbed.deleted);
+    entries.push(whole.with("sent_again", sent_again));
     entries
 }
 
@@ -160,7 +185,7 @@ fn compare_all(
     node: &mut Node,
     only: Option<&[String]>,
     progress: &mut dyn FnMut(&str),
-) -> Result<Vec<CheckedTable>, NodeError> {
+) -> Result<Compared, NodeError> {
     let writer = node.writer();
     open_absorbed_snapshot(&mut *node.store, writer, &mut *node.entropy)
         .inspect_err(|_| drop(node.store.rollback()))?;
@@ -178,7 +203,7 @@ fn compare_in_snapshot(
     store: &mut dyn Store,
     only: Option<&[String]>,
     progress: &mut dyn FnMut(&str),
-) -> Result<Vec<CheckedTable>, NodeError> {
+) -> Result<Compared, NodeError> {
     let mut checked = Vec::new();
     for table in &store.tracking().tables.clone() {
         if only.is_none_or(|names| names.contains(&table.name)) {
@@ -187,7 +212,13 @@ fn compare_in_snapshot(
         }
     }
     checked.sort_by(|a, b| a.table.cmp(&b.table));
-    Ok(checked)
+    let (kept, scanned) = (store.digests()?, store.scan_digests()?);
+    let tracking = store.tracking();
+    let is_wrong = |number: &u32| kept.get(number).copied().unwrap_or_default() != scanned[number];
+    let wrong = scanned.keys().filter(|number| is_wrong(number));
+    let mut wrong: Vec<_> = wrong.filter_map(|number| Some(tracking.by_number(*number)?.name.clone())).collect();
+    wrong.sort_unstable();
+    Ok(Compared { tables: checked, digests_wrong: wrong, neighbours: neighbours::compared(store)? })
 }
 
 fn compare(store: &mut dyn Store, table: &TrackedTable) -> Result<CheckedTable, StoreError> {

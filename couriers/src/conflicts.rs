@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use saddlebag_formats::row_state_bytes::{RowStateError, decode_value};
 use saddlebag_formats::{TimeMs, Uid, Value, utc};
-use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictSide, Link};
+use saddlebag_importer::clocks::{TimeDoubt, doubt_version};
+use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictRule, ConflictSide, Decision, Link, PeerRole, Taken};
 use saddlebag_stores::record::Known;
 use saddlebag_stores::tracking::TrackedTable;
 use saddlebag_stores::{Access, Store, StoreError};
@@ -17,11 +18,22 @@ use crate::record_names::{RecordName, RecordNames, Wanted};
 use crate::shown::{ShownValue, ShownVersion};
 use crate::transaction::transaction;
 
-/// All conflicts, oldest first.
+mod elsewhere;
+mod resolve;
+mod typed;
+
+pub use elsewhere::{DecidedElsewhere, ShownOutcome};
+pub use resolve::{Chosen, Filter, Judge, Plan, Question, Rule, SkippedConflict, carry_out, one, plan};
+
+/// Conflicts, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ConflictList {
     /// Each of them.
     pub conflicts: Vec<ShownConflict>,
+    /// How many more there are, about which a person has decided; 0 if they are among `conflicts`.
+    pub decided: u64,
+    /// What this node's central, or another neighbour, decided about changes of this node, as it last told.
+    pub elsewhere: Vec<DecidedElsewhere>,
 }
 
 /// Two values that disagreed.
@@ -41,14 +53,82 @@ pub struct ShownConflict {
     pub record: RecordName,
     /// The column; none for a deletion.
     pub column: Option<String>,
+    /// What decided which side stands.
+    pub rule: ShownRule,
     /// The side that stood from then on.
     pub stands: ShownSide,
     /// The other.
     pub other: ShownSide,
     /// What the column holds here now; none for a deletion, and where the record is not here any more.
     pub now: Option<ShownValue>,
-    /// Whether the column was changed again since the conflict was found; for a deletion, whether the record went.
+    /// Whether the column was changed again since the conflict was found, or was last decided; for a deletion, whether
+    /// the record went, or came back.
     pub changed_since: bool,
+    /// Whether this node's clock was not believed when the conflict was found.
+    pub clock_doubted: bool,
+    /// What people decided about it, oldest first; the last counts.
+    pub decisions: Vec<ShownDecision>,
+}
+
+/// What a person decided.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ShownDecision {
+    /// `stands`, `other` or `value`.
+    pub taken: &'static str,
+    /// What stood from then on; none for a deletion, or the record itself.
+    pub value: Option<ShownValue>,
+    /// Who decided.
+    pub by: String,
+    /// When, by this node's clock.
+    #[serde(serialize_with = "as_text")]
+    pub at: TimeMs,
+    /// Why.
+    pub because: Option<String>,
+}
+
+/// What decided which side of a conflict stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShownRule {
+    /// The later one.
+    Newest,
+    /// What stood at the central.
+    Central,
+    /// What came from a satellite.
+    Satellite,
+    /// Nobody yet.
+    Ask,
+    /// The record is kept.
+    Keep,
+    /// The deletion stands.
+    Delete,
+    /// The sender of a held value replaced it itself.
+    Replaced,
+    /// Two records turned out to be one.
+    SameAs,
+}
+
+impl From<ConflictRule> for ShownRule {
+    fn from(rule: ConflictRule) -> Self {
+        match rule {
+            ConflictRule::Newest => Self::Newest,
+            ConflictRule::Central => Self::Central,
+            ConflictRule::Satellite => Self::Satellite,
+            ConflictRule::Ask => Self::Ask,
+            ConflictRule::Keep => Self::Keep,
+            ConflictRule::Delete => Self::Delete,
+            ConflictRule::Replaced => Self::Replaced,
+            ConflictRule::SameAs => Self::SameAs,
+        }
+    }
+}
+
+impl ShownConflict {
+    /// Whether no person has decided about it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.decisions.is_empty()
+    }
 }
 
 /// What disagreed.
@@ -68,18 +148,26 @@ pub struct ShownSide {
     pub value: Option<ShownValue>,
     /// When, where and by whom.
     pub version: ShownVersion,
+    /// The time by which it counted, where that is not the version's own.
+    #[serde(serialize_with = "as_optional_text")]
+    pub counted_at: Option<TimeMs>,
+    /// Why the version's time is not to be believed, if it is not.
+    pub time_doubt: Option<TimeDoubt>,
 }
 
-/// Reads all conflicts.
+/// Reads the conflicts that no person has decided about, or `all`.
 ///
 /// # Errors
 /// The database's.
-pub fn list(node: &mut Node) -> Result<ConflictList, NodeError> {
+pub fn list(node: &mut Node, all: bool) -> Result<ConflictList, NodeError> {
     let links = node.links()?;
     let names = NodeNames::of(node, &links);
     transaction(&mut *node.store, Access::Read, |store| {
-        let all = store.numbered_conflicts()?;
-        Ok(ConflictList { conflicts: shown(store, &all, &names, &links)? })
+        let known = load(store)?;
+        let wanted: Vec<&Loaded> = known.iter().filter(|one| all || one.decisions.is_empty()).collect();
+        let decided = (known.len() - wanted.len()) as u64;
+        let elsewhere = elsewhere::told(store, &links)?;
+        Ok(ConflictList { conflicts: shown(store, &wanted, &names, &links)?, decided, elsewhere })
     })
 }
 
@@ -91,30 +179,55 @@ pub fn show(node: &mut Node, number: u64) -> Result<ShownConflict, NodeError> {
     let links = node.links()?;
     let names = NodeNames::of(node, &links);
     transaction(&mut *node.store, Access::Read, |store| {
-        let mut all = store.numbered_conflicts()?;
-        let count = all.len();
-        all.retain(|(known, _)| *known == number);
-        let found = shown(store, &all, &names, &links)?.pop();
-        found.ok_or(NodeError::UnknownConflict { number, count })
+        let all = load(store)?;
+        let one: Vec<&Loaded> = all.iter().filter(|one| one.number == number).collect();
+        let found = shown(store, &one, &names, &links)?.pop();
+        found.ok_or_else(|| unknown(number, all.len(), &links))
     })
+}
+
+/// A number that no conflict has here. A satellite's are decided, and kept, at its central.
+fn unknown(number: u64, count: usize, links: &[Link]) -> NodeError {
+    match links.iter().find(|link| link.role == PeerRole::Central) {
+        Some(link) => NodeError::ConflictElsewhere { number, central: link.name.clone() },
+        None => NodeError::UnknownConflict { number, count },
+    }
+}
+
+/// A conflict as it is kept.
+#[derive(Debug)]
+struct Loaded {
+    number: u64,
+    conflict: Conflict,
+    decisions: Vec<Decision>,
+}
+
+fn load(store: &mut dyn Store) -> Result<Vec<Loaded>, StoreError> {
+    let mut decisions: HashMap<u64, Vec<Decision>> = HashMap::new();
+    for decision in store.decisions()? {
+        decisions.entry(decision.conflict).or_default().push(decision);
+    }
+    let one =
+        |(number, conflict)| Loaded { number, conflict, decisions: decisions.remove(&number).unwrap_or_default() };
+    Ok(store.numbered_conflicts()?.into_iter().map(one).collect())
 }
 
 fn shown(
     store: &mut dyn Store,
-    all: &[(u64, Conflict)],
+    all: &[&Loaded],
     names: &NodeNames,
     links: &[Link],
 ) -> Result<Vec<ShownConflict>, StoreError> {
     let mut wanted = Wanted::new();
-    for (_, conflict) in all {
+    for Loaded { conflict, .. } in all {
         wanted.entry(conflict.table.clone()).or_default().insert(conflict.uid);
     }
     let records = RecordNames::look_up(store, &wanted)?;
     let here = Here::read(store, &wanted)?;
     let mut shown = Vec::with_capacity(all.len());
-    for (number, conflict) in all {
+    for Loaded { number, conflict, decisions } in all {
         let over = links.iter().find(|link| link.id == conflict.link).map(|link| link.name.clone());
-        let (now, changed_since) = here.now(conflict);
+        let (now, changed_since) = here.now(conflict, decisions.last());
         shown.push(ShownConflict {
             number: *number,
             found: conflict.found,
@@ -125,13 +238,31 @@ fn shown(
             over: over.unwrap_or_else(|| conflict.link.to_string()),
             record: records.of(&conflict.table, conflict.uid),
             column: conflict.column.clone(),
-            stands: side(&conflict.winner, names)?,
-            other: side(&conflict.loser, names)?,
+            stands: side(&conflict.winner, conflict.found, names)?,
+            other: side(&conflict.loser, conflict.found, names)?,
             now,
             changed_since,
+            rule: conflict.rule.into(),
+            decisions: decisions.iter().map(decision).collect::<Result<_, _>>()?,
+            clock_doubted: conflict.clock_doubted,
         });
     }
     Ok(shown)
+}
+
+fn decision(decision: &Decision) -> Result<ShownDecision, StoreError> {
+    let value = decision.value.as_deref().map(value).transpose()?;
+    Ok(ShownDecision {
+        taken: match decision.taken {
+            Taken::Stands => "stands",
+            Taken::Other => "other",
+            Taken::Value => "value",
+        },
+        value: value.as_ref().map(ShownValue::from),
+        by: decision.by.clone(),
+        at: decision.at,
+        because: decision.because.clone(),
+    })
 }
 
 /// What stands here under the records that were in conflict.
@@ -149,26 +280,51 @@ impl Here {
         Ok(Self(here))
     }
 
-    /// What stands in the column now, and whether that is another version than the one that stood after the conflict.
-    fn now(&self, conflict: &Conflict) -> (Option<ShownValue>, bool) {
+    /// What stands in the column now, and whether that is another version than the one that stood after the conflict, or
+    /// after it was last decided.
+    fn now(&self, conflict: &Conflict, decided: Option<&Decision>) -> (Option<ShownValue>, bool) {
         let Some((table, records)) = self.0.get(&conflict.table) else { return (None, true) };
-        let Some(Known::Live(record)) = records.get(&conflict.uid) else { return (None, true) };
-        let Some(column) = &conflict.column else { return (None, false) };
+        let Some(Known::Live(record)) = records.get(&conflict.uid) else {
+            // A side without a value deleted the record.
+            return (None, !stands_deleted(conflict, decided));
+        };
+        let Some(column) = &conflict.column else { return (None, stands_deleted(conflict, decided)) };
         let Some(index) = table.column_index(column) else { return (None, true) };
         let version = record.state.of(table.columns[index].id).version;
-        (record.values.get(index).map(ShownValue::from), version != conflict.winner.version)
+        let stood = decided.map_or(conflict.winner.version, |decision| decision.version);
+        (record.values.get(index).map(ShownValue::from), version != stood)
     }
 }
 
-fn side(side: &ConflictSide, names: &NodeNames) -> Result<ShownSide, StoreError> {
+/// Whether the record was to be gone after the conflict, or after it was last decided.
+fn stands_deleted(conflict: &Conflict, decided: Option<&Decision>) -> bool {
+    let by_rule = conflict.rule == ConflictRule::Delete;
+    match (conflict.kind, decided.map(|decision| decision.taken)) {
+        (_, None) => by_rule || (conflict.kind == ConflictKind::Values && conflict.winner.value.is_none()),
+        (ConflictKind::Deletion, Some(Taken::Stands)) => by_rule,
+        (ConflictKind::Deletion, Some(_)) => !by_rule,
+        (ConflictKind::Values, Some(_)) => decided.is_some_and(|decision| decision.value.is_none()),
+    }
+}
+
+fn side(side: &ConflictSide, found: TimeMs, names: &NodeNames) -> Result<ShownSide, StoreError> {
     let value = side.value.as_deref().map(value).transpose()?;
-    Ok(ShownSide { value: value.as_ref().map(ShownValue::from), version: ShownVersion::of(side.version, names) })
+    Ok(ShownSide {
+        value: value.as_ref().map(ShownValue::from),
+        version: ShownVersion::of(side.version, names),
+        counted_at: side.effective,
+        time_doubt: doubt_version(side.version, found),
+    })
 }
 
 fn value(bytes: &[u8]) -> Result<Value, StoreError> {
     let damaged =
         |error: RowStateError| StoreError::Damaged { what: "a conflict".to_owned(), reason: error.to_string() };
     decode_value(bytes).map_err(damaged)
+}
+
+fn as_optional_text<S: Serializer>(time: &Option<TimeMs>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(utc::format).serialize(serializer)
 }
 
 fn as_text<S: Serializer>(time: &TimeMs, serializer: S) -> Result<S::Ok, S::Error> {

@@ -184,6 +184,40 @@ pub enum NodeError {
         /// Its central.
         central: String,
     },
+    /// A node that began its deployment.
+    #[error("{name} has begun its deployment, so nobody is above it{}", with_satellites(*satellites))]
+    HasBegun {
+        /// This node.
+        name: NodeName,
+        /// How many satellites it has.
+        satellites: usize,
+    },
+    /// A central that is below the node that wants to join it.
+    #[error("{name} is below this node: a node cannot be above and below another one")]
+    Circle {
+        /// Whose card it is.
+        name: NodeName,
+    },
+    /// A satellite that is to have satellites.
+    #[error("{name} is not listed as a district, as far as it knows, so it cannot admit others yet")]
+    NotADistrict {
+        /// This node.
+        name: NodeName,
+        /// Its central.
+        central: String,
+    },
+    /// A card that brings a list with its own node.
+    #[error("{name} is listed by the deployment already, in a later list than the one that this node has")]
+    ListedElsewhere {
+        /// Whose card it is.
+        name: NodeName,
+    },
+    /// A node that was admitted here, and is not listed yet, has the name.
+    #[error("another node named {name} was admitted already, and waits to be listed")]
+    NameEntered {
+        /// The name.
+        name: String,
+    },
     /// The link is there.
     #[error("{name} is linked to this node already; nothing was changed")]
     AlreadyLinked {
@@ -301,6 +335,24 @@ pub enum NodeError {
         /// How many there are.
         count: usize,
     },
+    /// There is no such conflict at a satellite.
+    #[error(
+        "there is no conflict with the number {number} here: what this node and {central} disagree about is decided at {central}"
+    )]
+    ConflictElsewhere {
+        /// As it was typed.
+        number: u64,
+        /// The central.
+        central: String,
+    },
+    /// A conflict that cannot be decided in this way.
+    #[error("conflict {number}: {reason}")]
+    Conflict {
+        /// Its number.
+        number: u64,
+        /// Why.
+        reason: String,
+    },
     /// A bundle that only another node can open.
     #[error("`{}` is sealed for {to}: nobody else can open it{}", file.display(), if *is_own { ", not even this node, which made it" } else { "" })]
     SealedForOther {
@@ -340,7 +392,8 @@ impl NodeError {
             Self::OtherName { .. } => "put the old name back: a node keeps its name",
             Self::BadNodeFile { .. } => "restore the file from a copy of the node's folder",
             Self::DatabaseIsOlder { .. } => {
-                "this version cannot rejoin yet: keep both copies of the database, and send nothing until somebody has looked"
+                "nothing was changed; if it is the right database, run `saddlebag rejoin`: what is lacking here comes back from the \
+                 neighbours, and nothing that either has is lost"
             }
             Self::HighWater(_) => "restore the file from a copy of the node's folder, or ask for help",
             Self::RightsMissing { .. } => {
@@ -370,9 +423,22 @@ impl NodeError {
             }
             Self::OwnCard => "it is for the other node: carry it there",
             Self::NotACentral { .. } => "ask for the central's card; at the central, `admit` takes a satellite's card",
+            Self::HasBegun { .. } => {
+                "a satellite needs a node of its own: make one with `saddlebag init NAME --database URL`, and join with that"
+            }
+            Self::Circle { .. } => "join a node that is above this one, or none",
+            Self::NotADistrict { name, central } => {
+                return Some(format!(
+                    "at {central}, type `saddlebag admit {name}.card --district`, with the card that `saddlebag card` \
+                     makes here; then sync there and here"
+                ));
+            }
+            Self::ListedElsewhere { .. } => "sync first, so that this node has the latest list; then try again",
             Self::AlreadyLinked { .. } => "carry on with `saddlebag sync`",
-            Self::NameTaken { .. } => "make this node again with another name: names are never used twice",
-            Self::MayNotAdmit => "admit the node at the central",
+            Self::NameTaken { .. } | Self::NameEntered { .. } => {
+                "make this node again with another name: names are never used twice"
+            }
+            Self::MayNotAdmit => "admit the node at the central; a node that has joined may become one itself",
             Self::NoDeploymentKey { .. } => "put the file `deployment.key` back into that folder for the moment",
             Self::UnknownPeer { known, .. } => return Some(known_peers(known)),
             Self::UnknownHeld { .. } => "`saddlebag held` lists what is held, with its ids",
@@ -390,7 +456,11 @@ impl NodeError {
             }
             Self::UnloggedPeer { known, .. } => return Some(format!("its neighbours: {}", known.join(", "))),
             Self::UnknownConflict { count: 0, .. } => "there are no conflicts at this node",
-            Self::UnknownConflict { .. } => "`saddlebag conflicts` lists them, with their numbers",
+            Self::UnknownConflict { .. } => "`saddlebag conflicts --all` lists them, with their numbers",
+            Self::Conflict { .. } => "nothing was changed; `saddlebag conflicts show` has both sides",
+            Self::ConflictElsewhere { .. } => {
+                "ask the people there to run `saddlebag conflicts resolve`; or change the value here: that is an edit"
+            }
             Self::SealedForOther { is_own: false, .. } => "carry it on: it is for somebody else",
             Self::SealedForOther { .. } => "run `saddlebag cat` at the node that it is for",
             Self::BundleFile { source, .. } => return source.hint().map(str::to_owned),
@@ -413,6 +483,14 @@ impl NodeError {
             Self::Place(error) => error.hint(),
             _ => None,
         }
+    }
+}
+
+fn with_satellites(satellites: usize) -> String {
+    match satellites {
+        0 => String::new(),
+        1 => "; it has a satellite of its own".to_owned(),
+        many => format!("; it has {many} satellites of its own"),
     }
 }
 

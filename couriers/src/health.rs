@@ -1,12 +1,14 @@
-//! How the node at the other end of a link does, as its last bundle told; and this node's own clock.
+//! How the node at the other end of a link does, as its last bundle told; and what may be wrong with this node's own clock.
 
 use saddlebag_formats::{Health, TimeMs, utc};
+use saddlebag_importer::clocks::{self, CLOCK_FIRST};
+pub use saddlebag_importer::clocks::{ClockDoubt, TimeDoubt};
 use saddlebag_stores::StoreError;
 use saddlebag_stores::ledger::Link;
 use serde::Serialize;
 
-/// 2025-01-01T00:00:00Z: there was no saddlebag before.
-const CLOCK_FIRST: TimeMs = TimeMs(1_735_689_600_000);
+use crate::error::NodeError;
+use crate::node::Node;
 
 /// How a neighbour was when it made the last of its bundles that came here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -78,49 +80,14 @@ impl LinkHealth {
     }
 }
 
-/// Why this node's own clock is not to be believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ClockDoubt {
-    /// It says a time before 2025.
-    #[serde(rename = "before-2025")]
-    Before2025,
-    /// It says a time before the last contact with a neighbour.
-    BehindLastContact,
-}
-
-/// What is doubtful about the time `now`; none if nothing is.
-pub(crate) fn clock_doubt(now: TimeMs, links: &[Link]) -> Option<ClockDoubt> {
-    let last = links.iter().filter_map(|link| link.last_contact).max();
-    if now < CLOCK_FIRST {
-        Some(ClockDoubt::Before2025)
-    } else if last.is_some_and(|last| now < last) {
-        Some(ClockDoubt::BehindLastContact)
-    } else {
-        None
-    }
+/// What speaks against this node's own clock; none if nothing does.
+pub(crate) fn clock_doubt(node: &mut Node) -> Result<Option<ClockDoubt>, NodeError> {
+    Ok(clocks::doubt(node.clock.now(), &node.links()?))
 }
 
 #[cfg(test)]
 mod tests {
-    use saddlebag_formats::NodeId;
-    use saddlebag_stores::ledger::PeerRole;
-
     use super::*;
-
-    #[test]
-    fn a_clock_before_its_time_or_behind_itself_is_doubted() {
-        let contact = |at: i64| Link {
-            last_contact: Some(TimeMs(CLOCK_FIRST.0 + at)),
-            ..Link::new(NodeId([1; 16]), "clinic", PeerRole::Satellite, &[], 0)
-        };
-        let links = [contact(10), contact(20)];
-        let doubt = |after: i64, links: &[Link]| clock_doubt(TimeMs(CLOCK_FIRST.0 + after), links);
-        assert_eq!(doubt(-1, &[]), Some(ClockDoubt::Before2025));
-        assert_eq!(doubt(0, &[]), None);
-        assert_eq!(doubt(19, &links), Some(ClockDoubt::BehindLastContact));
-        assert_eq!(doubt(20, &links), None);
-    }
 
     #[test]
     fn a_clock_is_compared_with_ours_at_arrival() {

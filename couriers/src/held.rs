@@ -15,6 +15,7 @@ use crate::node::Node;
 use crate::node_names::NodeNames;
 
 pub use change::{Awaited, DroppedChange, HeldAction, HeldChange, HeldColumn, HeldDetail, HeldKind};
+pub(crate) use decide::retry_after_changes;
 pub use decide::{DropDone, ResolveDone, RetryDone, drop_held, resolve_same_as, retry};
 pub use elsewhere::{BesideReason, BesideValue, HeldElsewhere, HomeColumn, HomeDetail, HomeRecord};
 

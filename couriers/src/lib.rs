@@ -4,6 +4,7 @@
 //! The terminal, the environment and the home directory are the caller's. One invariant holds throughout: what
 //! lies at a place was sealed before, is never overwritten there, and is removed only by the node that signed it.
 
+pub mod admission;
 pub mod after_import;
 pub mod check;
 pub mod config;
@@ -21,10 +22,12 @@ mod last_setup;
 mod lock;
 pub mod log;
 pub mod membership;
+pub mod neighbours;
 pub mod node;
 mod node_names;
 pub mod place;
 pub mod record_names;
+pub mod rejoin;
 pub mod rights;
 pub mod round;
 mod settings;

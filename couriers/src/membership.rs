@@ -1,4 +1,4 @@
-//! `card`, `join`, `admit`: how two nodes come to know each other.
+//! `card`, `join`: how two nodes come to know each other; `admit` is in [`admission`].
 //!
 //! Order: the central's card, `join` at the satellite, the satellite's card, `admit` at the central. Invariant:
 //! a link is made together with the list of nodes that it rests on, in one transaction. Whether a card is that
@@ -6,14 +6,14 @@
 
 use saddlebag_formats::{LogEntry, LogKind, NodeName};
 use saddlebag_keys::card::{Card, CardDeployment, CardTable};
-use saddlebag_keys::deployment::{DEPLOYMENT_KEY_FILE, DeploymentKey, ListedNode, Role};
+use saddlebag_keys::deployment::Role;
 use saddlebag_keys::{PublicKey, SignedNodeList, fingerprint};
 use saddlebag_stores::ledger::{Link, PeerRole};
 use saddlebag_stores::tracking::TrackedTable;
 use saddlebag_stores::{Access, Store, contacts};
 
+use crate::admission;
 use crate::error::NodeError;
-use crate::folder;
 use crate::last_setup::references;
 use crate::node::Node;
 use crate::settings;
@@ -29,6 +29,8 @@ pub struct OwnCard {
     pub bytes: Vec<u8>,
     /// Its fingerprint as words.
     pub words: String,
+    /// Whether the deployment lists this node as a satellite that has none of its own.
+    pub is_listed_satellite: bool,
 }
 
 /// Who introduces itself with a card.
@@ -52,16 +54,17 @@ pub fn card(node: &mut Node) -> Result<OwnCard, NodeError> {
     let made = node.clock.now();
     let deployment = node.deployment.clone();
     let listed = deployment.as_ref().and_then(|(key, nodes)| Some((key, nodes, nodes.list().node(node.id)?)));
-    let card = match listed {
+    let card = match &listed {
         Some((key, nodes, listed)) if listed.role == Role::Central => {
-            let card = Card::central(listed, CardDeployment { key: *key, nodes: nodes.clone() }, made);
+            let card = Card::central(listed, CardDeployment { key: **key, nodes: (*nodes).clone() }, made);
             card.with_tables(own_tables(node)?)
         }
         // The words of a satellite's card stay the same when it has been admitted.
         _ => Card::satellite(node.config.node.name.clone(), node.id, &node.keys, made),
     };
     let bytes = card.sign(&node.keys.signing)?;
-    Ok(OwnCard { words: fingerprint::words(&card), card, bytes })
+    let is_listed_satellite = card.role == Role::Satellite && listed.is_some();
+    Ok(OwnCard { words: fingerprint::words(&card), card, bytes, is_listed_satellite })
 }
 
 /// How this node knows the deployment's tables, as `saddlebag.toml` and the schema say.
@@ -75,8 +78,15 @@ fn own_tables(node: &mut Node) -> Result<Vec<CardTable>, NodeError> {
         identity: table.identity.to_string(),
         direction: table.direction.to_string(),
         references: references(table, &tracking),
+        together: table.together.iter().map(|group| names(table, group)).collect(),
     };
     Ok(tracking.tables.iter().map(table).collect())
+}
+
+/// The names of columns that are given by their ids.
+fn names(table: &TrackedTable, ids: &[u16]) -> Vec<String> {
+    let indexes = ids.iter().filter_map(|id| table.index_of_id(*id));
+    indexes.map(|index| table.columns[index].name.clone()).collect()
 }
 
 /// Reads a card, for a person to look at before [`join`] or [`admit`].
@@ -103,6 +113,7 @@ pub fn join(node: &mut Node, card_bytes: &[u8]) -> Result<Introduction, NodeErro
     if take_newer_card(node, card, card_bytes)? {
         return Ok(central);
     }
+    refuse_circle(node, card)?;
     refuse_known(node, card)?;
     refuse_other_central(node)?;
     let nodes = deployment.nodes.list();
@@ -139,35 +150,16 @@ fn take_newer_card(node: &mut Node, card: &Card, bytes: &[u8]) -> Result<bool, N
     Ok(true)
 }
 
-/// Makes the node that the card is of a satellite of this one. Needs the deployment's key.
+/// Makes the node that the card is of a satellite of this one; [`admission::admit`] can do more.
 ///
 /// # Errors
 /// [`NodeError`]; then nothing was changed.
 pub fn admit(node: &mut Node, card_bytes: &[u8]) -> Result<Introduction, NodeError> {
-    let satellite = read_card(card_bytes)?;
-    let card = &satellite.card;
-    let Some((key, nodes)) = node.deployment.clone() else { return Err(NodeError::MayNotAdmit) };
-    if nodes.list().node(node.id).is_none_or(|me| me.role != Role::Central) {
-        return Err(NodeError::MayNotAdmit);
-    }
-    refuse_known(node, card)?;
-    let next = deployment_key(node)?.sign(nodes.list().with_node(ListedNode {
-        name: card.name.clone(),
-        id: card.id,
-        role: card.role,
-        signing: card.signing,
-        sealing: card.sealing.clone(),
-        central: Some(node.id),
-        revoked: None,
-    })?)?;
-    // The satellite has not said which list it holds: it is sent the new one.
-    let link = Link::new(card.id, card.name.as_str(), PeerRole::Satellite, card_bytes, 0);
-    become_linked(node, &link, key, next)?;
-    Ok(satellite)
+    Ok(admission::admit(node, card_bytes, false)?.introduction)
 }
 
 /// Refuses this node's own card, one of another deployment, and one of a node that is linked already.
-fn refuse_known(node: &mut Node, card: &Card) -> Result<(), NodeError> {
+pub(crate) fn refuse_known(node: &mut Node, card: &Card) -> Result<(), NodeError> {
     let name = || card.name.clone();
     if card.id == node.id || card.signing == node.keys.signing.public() {
         return Err(NodeError::OwnCard);
@@ -184,28 +176,37 @@ fn refuse_known(node: &mut Node, card: &Card) -> Result<(), NodeError> {
     Ok(())
 }
 
-fn refuse_other_central(node: &mut Node) -> Result<(), NodeError> {
-    if let Some(link) = node.links()?.into_iter().find(|link| link.role == PeerRole::Central) {
-        return Err(NodeError::HasCentral { central: link.name });
-    }
-    // The node that began the deployment has nobody above it.
-    let (id, name) = (node.id, &node.config.node.name);
-    let began = |(_, nodes): &(PublicKey, SignedNodeList)| nodes.list().node(id).is_some_and(|me| me.central.is_none());
-    match node.deployment.as_ref().is_some_and(began) {
-        true => Err(NodeError::HasCentral { central: name.to_string() }),
+/// Refuses a central that is below this node.
+fn refuse_circle(node: &mut Node, card: &Card) -> Result<(), NodeError> {
+    let id = node.id;
+    let lists = card.nodes().into_iter().chain(node.deployment.as_ref().map(|(_, nodes)| nodes.list()));
+    let is_below = card.id != id && lists.into_iter().any(|list| list.is_within(card.id, id));
+    let links = node.links()?;
+    let is_satellite = links.iter().any(|link| link.role == PeerRole::Satellite && link.peer == card.id);
+    match is_below || is_satellite {
+        true => Err(NodeError::Circle { name: card.name.clone() }),
         false => Ok(()),
     }
 }
 
-fn deployment_key(node: &Node) -> Result<DeploymentKey, NodeError> {
-    let folder = folder::keys(&node.folder);
-    if !folder.join(DEPLOYMENT_KEY_FILE).exists() {
-        return Err(NodeError::NoDeploymentKey { folder });
+fn refuse_other_central(node: &mut Node) -> Result<(), NodeError> {
+    let links = node.links()?;
+    if let Some(link) = links.iter().find(|link| link.role == PeerRole::Central) {
+        return Err(NodeError::HasCentral { central: link.name.clone() });
     }
-    Ok(DeploymentKey::load(&folder)?)
+    // Who belongs to a deployment without having joined one has begun it.
+    match node.deployment {
+        Some(_) => Err(NodeError::HasBegun { name: node.config.node.name.clone(), satellites: links.len() }),
+        None => Ok(()),
+    }
 }
 
-fn become_linked(node: &mut Node, link: &Link, key: PublicKey, nodes: SignedNodeList) -> Result<(), NodeError> {
+pub(crate) fn become_linked(
+    node: &mut Node,
+    link: &Link,
+    key: PublicKey,
+    nodes: SignedNodeList,
+) -> Result<(), NodeError> {
     let kind = if link.role == PeerRole::Central { LogKind::JOIN } else { LogKind::ADMIT };
     let now = node.clock.now();
     let entry = LogEntry::by_user(kind, now).about_peer(&link.name).with("id", link.peer.to_string());

@@ -66,7 +66,7 @@ enum Strictness {
     /// The setup may be missing or old.
     Setup,
     /// The database may be older than what was sent, too.
-    Removal,
+    Anyhow,
 }
 
 impl Node {
@@ -106,12 +106,24 @@ impl Node {
         Self::open_as(folder, Strictness::Setup, clock, entropy)
     }
 
-    /// Opens the node in `folder` to take it out of its database, however old that is.
+    /// Opens the node in `folder` however old its database is: to take it out of that, or to begin a new history.
     ///
     /// # Errors
     /// [`NodeError`].
-    pub fn open_for_removal(folder: &Path) -> Result<Self, NodeError> {
-        Self::open_as(folder, Strictness::Removal, Box::new(SystemClock), Box::new(SystemEntropy))
+    pub fn open_anyhow(folder: &Path) -> Result<Self, NodeError> {
+        Self::open_anyhow_with(folder, Box::new(SystemClock), Box::new(SystemEntropy))
+    }
+
+    /// As [`Node::open_anyhow`], with another clock and other randomness than the machine's.
+    ///
+    /// # Errors
+    /// As [`Node::open_anyhow`].
+    pub fn open_anyhow_with(
+        folder: &Path,
+        clock: Box<dyn Clock>,
+        entropy: Box<dyn Entropy>,
+    ) -> Result<Self, NodeError> {
+        Self::open_as(folder, Strictness::Anyhow, clock, entropy)
     }
 
     fn open_as(
@@ -146,7 +158,7 @@ impl Node {
             _lock: lock,
         };
         node.name_itself();
-        if strictness != Strictness::Removal {
+        if strictness != Strictness::Anyhow {
             node.check_high_water()?;
         }
         if strictness == Strictness::Work {
@@ -276,12 +288,27 @@ impl Node {
 
     /// "a restored database is noticed at home": it must not speak before somebody has looked.
     fn check_high_water(&mut self) -> Result<(), NodeError> {
-        let Some(mark) = HighWater::read(&self.high_water)? else { return Ok(()) };
+        self.behind()?.map_or(Ok(()), |reason| Err(NodeError::DatabaseIsOlder { reason }))
+    }
+
+    /// What of the database is behind what was published; none if nothing is.
+    pub(crate) fn behind(&mut self) -> Result<Option<String>, NodeError> {
+        let Some(mark) = HighWater::read(&self.high_water)? else { return Ok(None) };
         let epoch = self.epoch;
-        let behind = transaction(&mut *self.store, Access::Read, |store| {
+        transaction(&mut *self.store, Access::Read, |store| {
             Ok(behind(&mark, epoch, store.last_seq()?, &store.links()?))
-        })?;
-        behind.map_or(Ok(()), |reason| Err(NodeError::DatabaseIsOlder { reason }))
+        })
+    }
+
+    /// The file of the high-water mark.
+    pub(crate) fn high_water(&self) -> &Path {
+        &self.high_water
+    }
+
+    /// Goes on in a new history.
+    pub(crate) fn go_on_as(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+        self.name_itself();
     }
 }
 
@@ -370,11 +397,13 @@ mod tests {
             sent: Some(Position { epoch, number: BundleNumber(number), id: BundleId([0; 16]), upto: Seq(1) }),
             acknowledged: None,
             unacknowledged: Vec::new(),
+            comparison: saddlebag_formats::Comparison::default(),
             applied: None,
             owes_acknowledgement: false,
             nodes_known: 0,
             last_contact: None,
             health: None,
+            history: saddlebag_formats::history::History::default(),
         }
     }
 

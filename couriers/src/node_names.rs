@@ -21,6 +21,14 @@ impl NodeNames {
         Self(names)
     }
 
+    /// These, with those of links to nodes that are not listed yet.
+    pub(crate) fn with_links(mut self, links: &[Link]) -> Self {
+        for link in links {
+            self.0.entry(link.peer).or_insert_with(|| link.name.clone());
+        }
+        self
+    }
+
     /// The node's name, or its id.
     pub(crate) fn name(&self, id: NodeId) -> String {
         self.0.get(&id).cloned().unwrap_or_else(|| id.to_string())

@@ -13,6 +13,7 @@ use saddlebag_formats::NodeName;
 
 use crate::after_import::AfterImport;
 use crate::error::NodeError;
+use crate::health::clock_doubt;
 use crate::node::Node;
 use crate::place::{self, FolderPlace};
 use take_in::TakeIn;
@@ -83,6 +84,7 @@ pub fn sync(
     let me = node.this_node()?;
     let receivers = hand_out::receivers(node, options.to.as_ref())?;
     let mut report = RoundReport::new(options.dry_run);
+    let doubt_before = clock_doubt(node)?;
     let mut after = AfterImport::of(node);
     let mut both_halves = || {
         if options.import {
@@ -101,6 +103,8 @@ pub fn sync(
         Ok(())
     };
     let done = both_halves();
+    report.clock = Some(node.clock.now());
+    report.clock_doubt = doubt_before.or(clock_doubt(node)?);
     // Last, and whatever became of the rest: who waits with a stick has it by now.
     if options.import && !options.dry_run {
         report.hooks = after.tell(&*node.clock);
@@ -115,8 +119,11 @@ pub fn sync(
 pub fn import_files(node: &mut Node, files: &[PathBuf], dry_run: bool) -> Result<RoundReport, NodeError> {
     let mut report = RoundReport::new(dry_run);
     let candidates = files.iter().map(|file| place::look(file)).collect();
+    let doubt_before = clock_doubt(node)?;
     let mut after = AfterImport::of(node);
     let done = TakeIn::new(node, &mut after, &mut report, &mut |_| ())?.run(candidates);
+    report.clock = Some(node.clock.now());
+    report.clock_doubt = doubt_before.or(clock_doubt(node)?);
     if !dry_run {
         report.hooks = after.tell(&*node.clock);
     }

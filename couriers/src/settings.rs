@@ -47,6 +47,11 @@ impl Settings {
     }
 }
 
+/// Writes the epoch alone.
+pub(crate) fn write_epoch(store: &mut dyn Store, epoch: Epoch) -> Result<(), StoreError> {
+    store.set_setting(EPOCH, &epoch.0.to_le_bytes())
+}
+
 /// The deployment that the node belongs to, with its list of nodes.
 pub(crate) fn read_deployment(store: &mut dyn Store) -> Result<Option<(PublicKey, SignedNodeList)>, StoreError> {
     let (Some(key), Some(nodes)) = (store.setting(DEPLOYMENT_KEY)?, store.setting(NODES)?) else {

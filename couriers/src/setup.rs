@@ -4,6 +4,7 @@
 //! no longer than that; a setup that was interrupted goes on where it stopped, and the node does not work before.
 
 use saddlebag_formats::{LogEntry, LogKind, TimeMs};
+use saddlebag_stores::ledger::HELD_TRIED;
 use saddlebag_stores::record::Absorbed;
 use saddlebag_stores::store::AbsorbContext;
 use saddlebag_stores::tracking::{Numbering, TrackedTable, Tracking};
@@ -11,6 +12,7 @@ use saddlebag_stores::{Access, Store, rebuilt};
 use serde::Serialize;
 
 use crate::error::NodeError;
+use crate::held;
 use crate::last_setup::LastSetup;
 pub use crate::last_setup::TableChange;
 use crate::node::{Node, Setup};
@@ -73,6 +75,8 @@ pub struct SetupDone {
     pub takeover: Option<Takeover>,
     /// What has changed of tables since the last setup.
     pub changes: Vec<TableChange>,
+    /// Changes that had been held and are applied now.
+    pub settled: u64,
 }
 
 /// How many rows of a table were taken in.
@@ -195,7 +199,7 @@ pub fn setup(node: &mut Node, progress: &mut dyn FnMut(&str, u64)) -> Result<Set
         Ok((triggers, built_anew))
     })?;
     let forgotten = forgotten(&known, &tracking);
-    let mut done = SetupDone { tables: Vec::new(), forgotten, triggers, duplicates: 0, takeover, changes };
+    let mut done = SetupDone { tables: Vec::new(), forgotten, triggers, duplicates: 0, takeover, changes, settled: 0 };
     for table in tracking.identity_order()? {
         let mut rows = 0;
         progress(&table.name, rows);
@@ -214,9 +218,14 @@ pub fn setup(node: &mut Node, progress: &mut dyn FnMut(&str, u64)) -> Result<Set
     transaction(&mut *node.store, Access::Write, |store| {
         store.hash_references()?;
         built_anew.iter().try_for_each(|number| store.look_again(*number))?;
+        // What could not stand before may stand in the schema that is there now.
+        store.set_setting(HELD_TRIED, &[])?;
         settings::note_setup(store, true)?;
         Ok(store.log(&[entry])?)
     })?;
+    if node.deployment.is_some() {
+        done.settled = held::retry_after_changes(node)?;
+    }
     Ok(done)
 }
 

@@ -3,17 +3,20 @@
 use std::collections::BTreeSet;
 
 use saddlebag_bundler::unacknowledged;
+use saddlebag_formats::entry_book::{EntryBook, EntryState, KeptEntry};
 use saddlebag_formats::{Epoch, Seq, TimeMs, utc};
+use saddlebag_importer::clocks;
 use saddlebag_stores::ledger::{Link, LinkCounts, PeerRole};
 use saddlebag_stores::log::{self, LogBreak};
-use saddlebag_stores::{Access, Store, StoreError, contacts, restored, told_log};
+use saddlebag_stores::{Access, Store, StoreError, contacts, entries, restored, told_log};
 use serde::{Serialize, Serializer};
 
 use crate::after_import::{self, HookStatus};
 use crate::error::NodeError;
-use crate::health::{ClockDoubt, LinkHealth, clock_doubt};
+use crate::health::{ClockDoubt, LinkHealth};
 use crate::inbox::Inbox;
 use crate::node::Node;
+use crate::node_names::NodeNames;
 use crate::place::Candidate;
 use crate::transaction::transaction;
 
@@ -43,6 +46,8 @@ pub struct Status {
     pub triggers_restored: Vec<RestoredTriggers>,
     /// Those who have not been told everything that imports have changed.
     pub hooks: Vec<HookStatus>,
+    /// Nodes that were admitted here or below, and are not listed yet.
+    pub entries: Vec<EntryStatus>,
     /// This node's clock.
     #[serde(serialize_with = "as_one_text")]
     pub clock: TimeMs,
@@ -52,6 +57,38 @@ pub struct Status {
     pub log_last: u64,
     /// The number of the entry at which the chain of its log breaks, among the last thousand; none if it does not.
     pub log_broken_at: Option<u64>,
+}
+
+/// A node that was admitted here or below, and that the deployment's list does not have yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EntryStatus {
+    /// Its name.
+    pub name: String,
+    /// Who admitted it.
+    pub by: String,
+    /// Whether it may have satellites of its own.
+    pub is_district: bool,
+    /// When it was admitted, by the clock of who did.
+    #[serde(serialize_with = "as_one_text")]
+    pub at: TimeMs,
+    /// How far it is.
+    pub state: EntryProgress,
+    /// Why it was refused, if it was.
+    pub reason: Option<String>,
+}
+
+/// How far an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryProgress {
+    /// It goes up with the next bundle, or is on its way.
+    GoesUp,
+    /// The central has it.
+    PassedOn,
+    /// Nobody is above, and the deployment's key is not here.
+    LacksKey,
+    /// It was refused.
+    Refused,
 }
 
 /// A table whose triggers had to be made again.
@@ -104,8 +141,18 @@ pub struct LinkStatus {
     pub quarantined: u64,
     /// Numbers of its bundles that later ones in the inbox wait for.
     pub missing: Vec<u64>,
+    /// When both ends were last found to hold the same, by this node's clock.
+    #[serde(serialize_with = "as_text")]
+    pub equal: Option<TimeMs>,
+    /// Since when both ends are known to hold different records; none while they are not.
+    #[serde(serialize_with = "as_text")]
+    pub different: Option<TimeMs>,
+    /// Why the last bundle did not tell whether both ends hold the same.
+    pub undecided: Option<String>,
     /// All of this in a word.
     pub state: LinkState,
+    /// Why the link stands still until a person has looked; none if it does not.
+    pub stopped: Option<StoppedLink>,
     /// How the other node was, as its last bundle told; none if none has come.
     pub health: Option<LinkHealth>,
     /// When the link was made, by this node's clock; none where that is not known.
@@ -120,6 +167,16 @@ pub struct LinkStatus {
     pub silent_ms: Option<i64>,
     /// That its log did not go on from where it was, in its present epoch.
     pub log_shortened: Option<LogShortened>,
+}
+
+/// A link that stands still.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StoppedLink {
+    /// Since when, by this node's clock.
+    #[serde(serialize_with = "as_one_text")]
+    pub since: TimeMs,
+    /// What was noticed.
+    pub why: String,
 }
 
 /// A neighbour's log that did not go on from where it was.
@@ -141,10 +198,14 @@ const LOG_ENTRIES_CHECKED: u64 = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkState {
+    /// The two ends do not speak of one history any more: a person must look.
+    Stopped,
     /// A bundle of the other node is missing.
     Missing,
     /// Something of it is parked or quarantined.
     Held,
+    /// Both ends hold different records.
+    Different,
     /// Nothing of the other node has come yet.
     New,
     /// There are changes that no bundle holds yet.
@@ -161,6 +222,7 @@ pub enum LinkState {
 /// The database's.
 pub fn status(node: &mut Node) -> Result<Status, NodeError> {
     let (epoch, waiting_files, clock) = (node.epoch, Inbox::of(&node.folder).list()?, node.clock.now());
+    let own_names = NodeNames::of(node, &[]);
     let read = |store: &mut dyn Store| {
         let known = store.links()?;
         let mut links = Vec::new();
@@ -169,10 +231,12 @@ pub fn status(node: &mut Node) -> Result<Status, NodeError> {
         }
         let unsent = if links.is_empty() { store.feed_length(Seq(0))? } else { 0 };
         let triggers = (store.missing_triggers()?, triggers_restored(store, clock)?);
+        let names = own_names.with_links(&known);
+        let entries = entry_statuses(&entries::read(store)?, &names, &known);
         let checked = log::check(store, Some(LOG_ENTRIES_CHECKED))?;
-        Ok((store.journal_rows()? + unsent, links, triggers, clock_doubt(clock, &known), checked))
+        Ok((store.journal_rows()? + unsent, links, triggers, clocks::doubt(clock, &known), (entries, checked)))
     };
-    let (journal, links, (triggers_missing, triggers_restored), clock_doubt, log) =
+    let (journal, links, (triggers_missing, triggers_restored), clock_doubt, (entries, log)) =
         transaction(&mut *node.store, Access::Read, read)?;
     let most = links.iter().map(|link| link.waiting).max().unwrap_or(0);
     Ok(Status {
@@ -186,11 +250,30 @@ pub fn status(node: &mut Node) -> Result<Status, NodeError> {
         triggers_missing,
         triggers_restored,
         hooks: after_import::untold(node)?,
+        entries,
         clock,
         clock_doubt,
         log_last: log.end.number,
         log_broken_at: log.broken.map(LogBreak::number),
     })
+}
+
+fn entry_statuses(book: &EntryBook, names: &NodeNames, links: &[Link]) -> Vec<EntryStatus> {
+    let has_central = links.iter().any(|link| link.role == PeerRole::Central);
+    let status = |kept: &KeptEntry| EntryStatus {
+        name: kept.entry.name.clone(),
+        by: names.name(kept.entry.by),
+        is_district: kept.entry.is_district,
+        at: kept.entry.at,
+        state: match &kept.state {
+            EntryState::Waiting if has_central => EntryProgress::GoesUp,
+            EntryState::Waiting => EntryProgress::LacksKey,
+            EntryState::PassedOn => EntryProgress::PassedOn,
+            EntryState::Refused { .. } | EntryState::Told { .. } => EntryProgress::Refused,
+        },
+        reason: kept.state.reason().map(str::to_owned),
+    };
+    book.kept().iter().map(status).collect()
 }
 
 fn triggers_restored(store: &mut dyn Store, now: TimeMs) -> Result<Vec<RestoredTriggers>, StoreError> {
@@ -241,7 +324,15 @@ fn link_status(
         parked,
         quarantined,
         missing: missing(link, inbox),
+        equal: link.comparison.equal,
+        different: link.comparison.different,
+        undecided: link.comparison.undecided.clone(),
         state: LinkState::Quiet,
+        stopped: link
+            .history
+            .stopped
+            .as_ref()
+            .map(|stopped| StoppedLink { since: stopped.since, why: stopped.why.clone() }),
         health: LinkHealth::of_link(link)?,
         admitted: contacts.admitted,
         rhythm_ms: contacts.rhythm_ms(),
@@ -259,10 +350,14 @@ fn link_status(
 }
 
 fn state(link: &LinkStatus, on_the_way: u64) -> LinkState {
-    if !link.missing.is_empty() {
+    if link.stopped.is_some() {
+        LinkState::Stopped
+    } else if !link.missing.is_empty() {
         LinkState::Missing
     } else if link.parked + link.quarantined > 0 {
         LinkState::Held
+    } else if link.different.is_some() {
+        LinkState::Different
     } else if link.received.is_none() {
         LinkState::New
     } else if link.waiting > 0 {

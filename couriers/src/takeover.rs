@@ -49,7 +49,7 @@ pub struct Takeover {
 pub struct TakenOver {
     /// The table.
     pub table: String,
-    /// `identity`, `direction`, `references`, `exclude` or `local_unique`.
+    /// `identity`, `direction`, `references`, `together`, `exclude`, `local_unique`, `quiet` or `conflicts`.
     pub setting: &'static str,
     /// What it was.
     pub from: String,

@@ -11,12 +11,16 @@ mod budget;
 pub mod change;
 pub mod codec;
 mod columns;
+pub mod comparison;
 mod decimals;
+pub mod entry_book;
 pub mod envelope;
+pub mod faults;
 pub mod file_name;
 mod frame;
 pub mod hash;
 pub mod header;
+pub mod history;
 pub mod identity;
 pub mod ids;
 mod integers;
@@ -46,6 +50,7 @@ mod wire_value;
 pub use change::{
     Action, ColumnChange, ColumnDescription, RecordChange, Seen, SeenVersions, TableChanges, TableDescription,
 };
+pub use comparison::{Comparison, Tell};
 pub use envelope::{Head, signature_line, signed_lines};
 pub use hash::row_hash;
 pub use header::{Acknowledgement, BundleHeader, KeyId};

@@ -33,12 +33,19 @@ pub const NODE_NAME_CHARS_MAX: usize = 32;
 pub const SEQ_JUMP_MAX: u64 = 1 << 48;
 /// The member `bundle`, which may carry the list of nodes: 4 MiB.
 pub const BINDING_BYTES_MAX: usize = 4 << 20;
+/// Entries in one bundle, and refusals of entries: with cards of at most [`ENTRY_CARD_BYTES_MAX`] they leave room for
+/// the list of nodes.
+pub const ENTRIES_MAX: usize = 100;
+/// The card in an entry, which brings no deployment: 16 KiB.
+pub const ENTRY_CARD_BYTES_MAX: usize = 16 << 10;
 /// The member `health`: 1 MiB.
 pub const HEALTH_BYTES_MAX: usize = 1 << 20;
 /// Receipts in one bundle: one for every record of a bundle, and as many repeated ones.
 pub const RECEIPTS_MAX: usize = 2 * RECORDS_PER_BUNDLE_MAX;
 /// Bundles made for one neighbour that a node remembers until they are acknowledged; of older ones it knows nothing.
 pub const SENT_BUNDLES_MAX: usize = 1_000;
+/// Records whose hashes one bundle tells, where two places differ.
+pub const DIGEST_RECORDS_MAX: usize = 20_000;
 /// Tables in one `changes` member.
 pub const TABLES_PER_MEMBER_MAX: usize = 1_000;
 /// Columns of one table. SQLite has at most 2,000 unless built otherwise, PostgreSQL 1,600, MariaDB 4,096.

@@ -1,6 +1,7 @@
 //! What a bundle carries, packed: `zstd( tar( members ) )`. Sealing lies around it and is not known here.
 //!
-//! Members in this order, each exactly once: `bundle`, `health`, `receipts`, `changes/0000`, `changes/0001` …
+//! Members in this order, each exactly once: `bundle`, `health`, `receipts`, `changes/0000`, `changes/0001` …, and
+//! `digests` where there is anything to compare.
 //! Invariant: one frame, one archive, nothing beside and nothing after; whatever is claimed, memory stays
 //! within the limits.
 //!
@@ -131,6 +132,9 @@ pub fn unpack(from: impl Read) -> Result<Payload, PayloadError> {
     Ok(Payload { binding, health, receipts, changes })
 }
 
+/// The name of the member with what there is to compare.
+pub(crate) const DIGESTS: &str = "digests";
+
 /// The name of a member with changes.
 pub(crate) fn changes_name(number: usize) -> String {
     format!("changes/{number:04}")
@@ -162,10 +166,10 @@ impl Counts {
         past(self.values, "values", limits::VALUES_PER_BUNDLE_MAX)
     }
 
-    /// Counts one more member, beside `bundle`, `health` and `receipts`.
+    /// Counts one more member, beside `bundle`, `health`, `receipts` and `digests`.
     pub(crate) fn add_member(&mut self) -> Result<(), PayloadError> {
         self.members += 1;
-        past(3 + self.members, "members", limits::MEMBERS_MAX)
+        past(4 + self.members, "members", limits::MEMBERS_MAX)
     }
 }
 

@@ -6,9 +6,10 @@ use zstd::stream::read::Decoder;
 
 use crate::archive;
 use crate::change::TableChanges;
+use crate::codec::CodecError;
 use crate::limits;
-use crate::members::{Binding, Health, Receipt, changes, receipts};
-use crate::payload::{Counts, PayloadError, changes_name};
+use crate::members::{Binding, Digests, Health, Receipt, changes, digests, receipts};
+use crate::payload::{Counts, DIGESTS, PayloadError, changes_name};
 
 /// Unpacks a payload while it is read. Holds the changes of one member at most.
 ///
@@ -21,6 +22,7 @@ pub struct PayloadReader<R: Read> {
     health: Health,
     receipts: Vec<Receipt>,
     counts: Counts,
+    digests: Digests,
     at_end: bool,
 }
 
@@ -44,7 +46,15 @@ impl<R: Read> PayloadReader<R> {
         let mut from = decoder.take(limits::UNPACKED_BYTES_MAX);
         let first = first_members(&mut from);
         let (binding, health, receipts) = bounded(&from, first)?;
-        Ok(Self { from, binding, health, receipts, counts: Counts::default(), at_end: false })
+        Ok(Self {
+            from,
+            binding,
+            health,
+            receipts,
+            counts: Counts::default(),
+            digests: Digests::default(),
+            at_end: false,
+        })
     }
 
     /// Which bundle the payload belongs to.
@@ -70,6 +80,11 @@ impl<R: Read> PayloadReader<R> {
         std::mem::take(&mut self.receipts)
     }
 
+    /// What there is to compare, once all changes have been read.
+    pub fn take_digests(&mut self) -> Digests {
+        std::mem::take(&mut self.digests)
+    }
+
     /// What the changes hold that were read so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -85,10 +100,14 @@ impl<R: Read> PayloadReader<R> {
         if self.at_end {
             return Ok(None);
         }
-        let next = next_changes(&mut self.from, &mut self.counts);
-        let next = bounded(&self.from, next)?;
-        self.at_end = next.is_none();
-        Ok(next)
+        let next = next(&mut self.from, &mut self.counts);
+        match bounded(&self.from, next)? {
+            Next::Changes(tables) => return Ok(Some(tables)),
+            Next::Digests(digests) => self.digests = digests,
+            Next::End => {}
+        }
+        self.at_end = true;
+        Ok(None)
     }
 
     /// Reads to the end of the source, where nothing may follow, and checks what was not read before. Gives what all
@@ -128,13 +147,33 @@ fn first_members(from: &mut impl Read) -> Result<(Binding, Health, Vec<Receipt>)
     Ok((binding, health, receipts))
 }
 
-fn next_changes(from: &mut impl Read, counts: &mut Counts) -> Result<Option<Vec<TableChanges>>, PayloadError> {
+/// What comes after the first members.
+enum Next {
+    Changes(Vec<TableChanges>),
+    Digests(Digests),
+    End,
+}
+
+fn next(from: &mut impl Read, counts: &mut Counts) -> Result<Next, PayloadError> {
     let name = changes_name(counts.members);
-    let Some(bytes) = read_next(from, &name, limits::MEMBER_BYTES_MAX)? else { return Ok(None) };
+    let Some((found, bytes)) = read_one_of(from, &[&name, DIGESTS], limits::MEMBER_BYTES_MAX)? else {
+        return Ok(Next::End);
+    };
+    if found == DIGESTS {
+        let member = |source| PayloadError::Member { member: found.clone(), source };
+        let digests = digests::decode(&bytes).map_err(member)?;
+        // Nothing is a member that says nothing.
+        if digests.is_empty() {
+            return Err(member(CodecError::NotCanonical));
+        }
+        // Nothing may come any more: whatever does is refused.
+        read_one_of(from, &[], 0)?;
+        return Ok(Next::Digests(digests));
+    }
     let tables = changes::decode(&bytes).map_err(|source| PayloadError::Changes { member: name, source })?;
     counts.add_member()?;
     counts.add_records(tables.iter().flat_map(|table| &table.records))?;
-    Ok(Some(tables))
+    Ok(Next::Changes(tables))
 }
 
 fn read_member(from: &mut impl Read, name: &str, limit: usize) -> Result<Vec<u8>, PayloadError> {
@@ -144,11 +183,21 @@ fn read_member(from: &mut impl Read, name: &str, limit: usize) -> Result<Vec<u8>
 
 /// The content of the next member, which must have this name; none at the end.
 fn read_next(from: &mut impl Read, expected: &str, limit: usize) -> Result<Option<Vec<u8>>, PayloadError> {
+    Ok(read_one_of(from, &[expected], limit)?.map(|(_, bytes)| bytes))
+}
+
+/// Name and content of the next member, which must have one of these names, if any may come; none at the end.
+fn read_one_of(
+    from: &mut impl Read,
+    expected: &[&str],
+    limit: usize,
+) -> Result<Option<(String, Vec<u8>)>, PayloadError> {
     let Some((found, size)) = archive::read_header(from).map_err(PayloadError::Archive)? else { return Ok(None) };
-    if found != expected {
+    if !expected.contains(&found.as_str()) {
         // Written with escapes: the name is a stranger's.
-        let (expected, found) = (expected.to_owned(), format!("{found:?}"));
-        return Err(PayloadError::Order { expected, found });
+        let expected = expected.first().map_or("its end", |name| *name).to_owned();
+        return Err(PayloadError::Order { expected, found: format!("{found:?}") });
     }
-    archive::read_content(from, expected, size, limit).map(Some).map_err(PayloadError::Archive)
+    let bytes = archive::read_content(from, &found, size, limit).map_err(PayloadError::Archive)?;
+    Ok(Some((found, bytes)))
 }

@@ -6,8 +6,8 @@ use crate::archive::{self, ArchiveError};
 use crate::change::{RecordChange, TableChanges, TableDescription};
 use crate::frame::{Frame, Levels};
 use crate::limits;
-use crate::members::{Binding, Health, Receipt, changes, receipts};
-use crate::payload::{Counts, PayloadError, changes_name};
+use crate::members::{Binding, Digests, Health, Receipt, changes, digests, receipts};
+use crate::payload::{Counts, DIGESTS, PayloadError, changes_name};
 use crate::split::{Filling, TableSlice};
 
 /// Packs a payload while its changes are found. Holds the changes of one member at most.
@@ -17,6 +17,7 @@ use crate::split::{Filling, TableSlice};
 pub struct PayloadWriter<W: Write> {
     archive: Archive<W>,
     filling: Filling,
+    digests: Digests,
 }
 
 impl<W: Write> std::fmt::Debug for PayloadWriter<W> {
@@ -44,7 +45,7 @@ impl<W: Write> PayloadWriter<W> {
         archive.member("bundle", &binding.encode(), limits::BINDING_BYTES_MAX)?;
         archive.member("health", &health.encode(), limits::HEALTH_BYTES_MAX)?;
         archive.member("receipts", &receipts::encode(receipts), limits::MEMBER_BYTES_MAX)?;
-        Ok(Self { archive, filling: Filling::default() })
+        Ok(Self { archive, filling: Filling::default(), digests: Digests::default() })
     }
 
     /// Adds changes. Records of the table that came last, with the same description, go on where it ended.
@@ -72,6 +73,11 @@ impl<W: Write> PayloadWriter<W> {
         self.filling.add(table, records, goes_on, &mut |member| archive.changes(&member))
     }
 
+    /// Ends the payload with what there is to compare, if that is anything.
+    pub fn digests(&mut self, digests: Digests) {
+        self.digests = digests;
+    }
+
     /// How many records were added.
     #[must_use]
     pub fn records(&self) -> usize {
@@ -86,6 +92,9 @@ impl<W: Write> PayloadWriter<W> {
         let last = self.filling.take();
         if !last.is_empty() {
             self.archive.changes(&last)?;
+        }
+        if !self.digests.is_empty() {
+            self.archive.member(DIGESTS, &digests::encode(&self.digests), limits::MEMBER_BYTES_MAX)?;
         }
         self.archive.finish()
     }

@@ -113,6 +113,12 @@ impl RowState {
         self.columns.iter().map(|(_, state)| state.version).fold(self.row.version, Version::max)
     }
 
+    /// The latest effective time of any column.
+    #[must_use]
+    pub fn latest_effective(&self) -> TimeMs {
+        self.columns.iter().map(|(_, state)| state.effective_time()).fold(self.row.effective_time(), TimeMs::max)
+    }
+
     /// Every layer, for changing all.
     pub fn layers_mut(&mut self) -> impl Iterator<Item = &mut ColumnState> {
         std::iter::once(&mut self.row).chain(self.columns.iter_mut().map(|(_, state)| state))

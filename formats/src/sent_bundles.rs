@@ -9,6 +9,7 @@ use crate::bounded::Bounded;
 use crate::codec::{self, CodecError};
 use crate::ids::{BundleId, BundleNumber, Seq};
 use crate::limits::SENT_BUNDLES_MAX;
+use crate::members::WholeDigest;
 
 /// What a node remembers of a bundle that it made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +20,9 @@ pub struct SentBundle {
     pub id: BundleId,
     /// The last position of this node's feed that it covers.
     pub upto: Seq,
-    /// The digest of all records shared on the link, in the snapshot that it was made of; none if it was not told.
-    pub digest: Option<u64>,
+    /// The digest of all records shared on the link, in the snapshot that it was made of; none if whoever has applied the
+    /// bundle may lack some of them.
+    pub digest: Option<WholeDigest>,
 }
 
 /// The bytes in which a node keeps them.
@@ -49,18 +51,21 @@ struct SentBundleV1 {
     number: u64,
     id: [u8; 16],
     upto: u64,
-    digest: Option<u64>,
+    digest: Option<([u8; 8], [u8; 8])>,
 }
 
 impl From<&SentBundle> for SentBundleV1 {
     fn from(bundle: &SentBundle) -> Self {
-        Self { number: bundle.number.0, id: bundle.id.0, upto: bundle.upto.0, digest: bundle.digest }
+        let digest = bundle.digest.map(|whole| (whole.shape.to_le_bytes(), whole.sum.to_le_bytes()));
+        Self { number: bundle.number.0, id: bundle.id.0, upto: bundle.upto.0, digest }
     }
 }
 
 impl From<SentBundleV1> for SentBundle {
     fn from(wire: SentBundleV1) -> Self {
-        Self { number: BundleNumber(wire.number), id: BundleId(wire.id), upto: Seq(wire.upto), digest: wire.digest }
+        let number = u64::from_le_bytes;
+        let digest = wire.digest.map(|(shape, sum)| WholeDigest { shape: number(shape), sum: number(sum) });
+        Self { number: BundleNumber(wire.number), id: BundleId(wire.id), upto: Seq(wire.upto), digest }
     }
 }
 
@@ -69,7 +74,7 @@ mod tests {
     use super::*;
 
     fn bundle(number: u64) -> SentBundle {
-        let digest = number.is_multiple_of(2).then_some(u64::MAX - number);
+        let digest = number.is_multiple_of(2).then_some(WholeDigest { shape: 1 << 63, sum: u64::MAX - number });
         SentBundle { number: BundleNumber(number), id: BundleId([number as u8; 16]), upto: Seq(number * 300), digest }
     }
 

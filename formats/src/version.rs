@@ -35,6 +35,10 @@ const FOUND_BITS: u32 = 32;
 pub const UNKNOWN_WRITER: Writer = Writer { node: NodeId([0; 16]), epoch: Epoch(0) };
 
 impl Version {
+    /// Stands for the base of a value that the receiver had itself, in a history that it has lost: its database was
+    /// restored. It is older than what any setup finds.
+    pub const YOURS: Self = Self { time: TimeMs(-(1 << 33)), writer: UNKNOWN_WRITER };
+
     /// The version of what stood in a row when setup found it, by the row's hash: older than anything written under
     /// saddlebag's eyes, and the same at every place that found the same.
     #[must_use]

@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use saddlebag_formats::members::Outcome;
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::{LinkId, NodeId, TimeMs, Uid};
-use saddlebag_stores::ledger::{Conflict, ConflictKind, HeldKind};
+use saddlebag_stores::ledger::{Conflict, HeldKind};
 use saddlebag_stores::record::Known;
 use saddlebag_stores::tracking::Tracking;
 use saddlebag_stores::{Store, StoreError};
@@ -22,9 +22,10 @@ use crate::incoming::{Incoming, IncomingAction, IncomingColumn};
 use crate::logging;
 use crate::merge::{Setting, Side};
 use crate::merged::Merged;
-use crate::plan::{Deletion, Planned, Planner, Write, asserted};
-use crate::references::{self, Target};
+use crate::plan::{Deletion, Planned, Planner, Reburial, Write, state_of_staying};
+use crate::references::{self, Buried, Target};
 use crate::tally::Tally;
+use crate::told;
 use crate::writes::{Batch, Status};
 
 /// The changes of one link, laid over what is held of it.
@@ -86,8 +87,9 @@ pub(crate) struct Application<'a> {
     pub(crate) store: &'a mut dyn Store,
     pub(crate) tracking: &'a Tracking,
     pub(crate) setting: Setting,
-    pub(crate) ahead_ms: i64,
     pub(crate) now: TimeMs,
+    /// Whether this node's own clock is not to be believed.
+    pub(crate) clock_doubted: bool,
     /// This node.
     pub(crate) me: NodeId,
     /// Whether what cannot be applied now cannot be applied by this import: its sender is told.
@@ -122,6 +124,7 @@ struct Attempt {
     deletions: Vec<(u32, Deletion)>,
     deleted: Deleted,
     kept: Vec<(u32, Deletion)>,
+    reburied: Vec<Reburial>,
 }
 
 impl<'a> Application<'a> {
@@ -140,7 +143,9 @@ impl<'a> Application<'a> {
                 return Ok(tally);
             }
             assert!(left_out.len() > known, "an attempt that fails leaves out at least one more change");
-            self.store.rollback_to_savepoint()?;
+            if !is_on(Fault::SavepointKept) {
+                self.store.rollback_to_savepoint()?;
+            }
         }
     }
 
@@ -148,8 +153,8 @@ impl<'a> Application<'a> {
         Planner {
             setting: self.setting,
             tracking: self.tracking,
-            ahead_ms: self.ahead_ms,
             now: self.now,
+            clock_doubted: self.clock_doubted,
             me: self.me,
             names: self.names,
         }
@@ -161,6 +166,7 @@ impl<'a> Application<'a> {
         let planner = self.planner();
         let mut attempt = Attempt::default();
         let mut writes = Vec::new();
+        let mut buried = Buried { gone: Some(&left_out.gone), edited: Vec::new() };
         for (index, incoming) in changes.all.iter().enumerate() {
             if let Some((kind, reason)) = left_out.changes.get(&index) {
                 attempt.held.push((index, *kind, reason.clone()));
@@ -174,10 +180,12 @@ impl<'a> Application<'a> {
                 Planned::Write(write) => writes.push(*write),
                 Planned::Delete(deletion) => attempt.deletions.push((number, *deletion)),
                 Planned::Keep(deletion) => attempt.kept.push((number, *deletion)),
+                Planned::Rebury(reburial) => buried.edited.push(*reburial),
                 Planned::Hold(kind, reason) => attempt.held.push((index, kind, reason)),
             }
         }
-        let keys = references::resolve(self.store, &planner, &mut writes, &left_out.gone)?;
+        let keys = references::resolve(self.store, &planner, &mut writes, &mut buried)?;
+        attempt.reburied = buried.edited;
         let refused = aside::set_aside(self.store, &planner, &mut writes, &keys)?;
         let mut batch = Batch::new(self.tracking, writes, keys);
         refused.into_iter().for_each(|(index, reason)| batch.refuse(index, reason));
@@ -258,7 +266,9 @@ impl<'a> Application<'a> {
             let (number, deletion) = &attempt.deletions[index];
             tally.deleted(self.name_of(*number));
             settle(&changes.all[deletion.cause], &mut notes, &mut tally);
+            conflicts.extend(deletion.lost.iter().cloned());
         }
+        conflicts.extend(self.rebury(changes, attempt.reburied, &mut notes, &mut tally)?);
         let mut staying: Vec<(u32, &Deletion, &str)> = Vec::new();
         for (index, reason) in &attempt.deleted.refused {
             let (number, deletion) = &attempt.deletions[*index];
@@ -304,22 +314,36 @@ impl<'a> Application<'a> {
 
     /// Keeps both sides of conflicts, and tells the satellite of those that are new.
     fn note(&mut self, conflicts: &[Conflict], notes: &mut Notes, tally: &mut Tally) -> Result<(), ImportError> {
+        if is_on(Fault::ConflictNotRecorded) {
+            return Ok(());
+        }
         let is_new = self.store.add_conflicts(conflicts)?;
         let new = conflicts.iter().zip(is_new).filter(|(_, is_new)| *is_new).map(|(conflict, _)| conflict);
         logging::conflicts(self.store, new.clone())?;
         for conflict in new {
             tally.conflicts += 1;
-            let (outcome, reason) = match conflict.kind {
-                ConflictKind::Values => {
-                    (Outcome::Conflict, "another place wrote this column without having seen this value")
-                }
-                ConflictKind::Deletion => {
-                    (Outcome::DeletionKept, "one place deleted this record while another edited it or referred to it")
-                }
-            };
-            notes.tell(conflict.table.clone(), conflict.uid, conflict.column.clone(), outcome, reason);
+            let (outcome, reason) = told::of(conflict, self.names);
+            notes.tell(conflict.table.clone(), conflict.uid, conflict.column.clone(), outcome, &reason);
         }
         Ok(())
+    }
+
+    /// Deleted records that somebody edited who had not seen the deletion: it goes there again.
+    fn rebury(
+        &mut self,
+        changes: &Changes,
+        reburied: Vec<Reburial>,
+        notes: &mut Notes,
+        tally: &mut Tally,
+    ) -> Result<Vec<Conflict>, StoreError> {
+        let (mut tombstones, mut lost) = (Vec::with_capacity(reburied.len()), Vec::new());
+        for reburial in reburied {
+            settle(&changes.all[reburial.cause], notes, tally);
+            tombstones.push(reburial.tombstone);
+            lost.extend(reburial.lost);
+        }
+        self.store.save_tombstones(&tombstones)?;
+        Ok(lost)
     }
 
     /// Records that may not go: a central keeps them and sends them back whole. A satellite never decides: it keeps the
@@ -337,7 +361,7 @@ impl<'a> Application<'a> {
             let mut records = Vec::with_capacity(deletions.len());
             for deletion in deletions {
                 let Some(Known::Live(mut record)) = known.remove(&deletion.record.uid) else { continue };
-                record.state = asserted(table, &record.state, self.store.next_seq()?);
+                record.state = state_of_staying(table, &record.state, &self.setting, self.store.next_seq()?);
                 let latest = record.state.latest();
                 conflicts.push(self.planner().deletion_conflict(table, record.uid, latest, deletion.version));
                 records.push(record);

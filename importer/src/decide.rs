@@ -1,8 +1,8 @@
 //! What a person does about held changes: try again, let go, or say that two records are one.
 
 use saddlebag_formats::members::Outcome;
-use saddlebag_formats::{LinkId, LogKind, Uid, Version};
-use saddlebag_stores::ledger::{Dropped, PeerRole};
+use saddlebag_formats::{LinkId, LogKind, Seq, Uid, Version};
+use saddlebag_stores::ledger::{Dropped, HELD_TRIED, PeerRole};
 use saddlebag_stores::patience::Patience;
 use saddlebag_stores::record::Known;
 use saddlebag_stores::store::absorb;
@@ -14,7 +14,7 @@ use crate::holding::{self, Notes};
 use crate::import::Importer;
 use crate::logging;
 use crate::merged::{Merge, Merged};
-use crate::plan::asserted;
+use crate::plan::state_of_staying;
 use crate::tally::Tally;
 
 impl Importer<'_> {
@@ -29,6 +29,53 @@ impl Importer<'_> {
             logging::retried(importer.store, &tally, importer.clock.now())?;
             Ok(tally)
         })
+    }
+
+    /// Tries everything again that is held, if anything here has changed since that was last tried: an edit, a column that
+    /// came with an upgrade. None if nothing is held, or nothing has changed.
+    ///
+    /// # Errors
+    /// The database's; then nothing was changed.
+    pub fn retry_held_after_changes(&mut self) -> Result<Option<Tally>, ImportError> {
+        self.store.begin(Access::Read)?;
+        let is_held = self.is_anything_held();
+        self.store.rollback()?;
+        if !is_held? {
+            return Ok(None);
+        }
+        self.within(|importer| {
+            absorb(importer.store, importer.me.writer(), importer.entropy)?;
+            let last = importer.store.last_seq()?;
+            if !importer.has_changed_since_held_was_tried(last)? {
+                return Ok(None);
+            }
+            let tally = importer.apply_all_held()?;
+            importer.note_held_was_tried()?;
+            importer.store.place_targets()?;
+            Ok(Some(tally))
+        })
+    }
+
+    fn is_anything_held(&mut self) -> Result<bool, StoreError> {
+        for link in self.store.links()? {
+            let counts = self.store.counts(link.id)?;
+            if counts.parked + counts.quarantined > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether this node's feed, which ends at `last`, has gone on since everything held was last tried.
+    pub(crate) fn has_changed_since_held_was_tried(&mut self, last: Seq) -> Result<bool, StoreError> {
+        let tried = self.store.setting(HELD_TRIED)?;
+        Ok(tried.as_deref() != Some(last.0.to_le_bytes().as_slice()))
+    }
+
+    /// Notes that everything held has been tried against what this node holds now.
+    pub(crate) fn note_held_was_tried(&mut self) -> Result<(), StoreError> {
+        let last = self.store.last_seq()?;
+        self.store.set_setting(HELD_TRIED, &last.0.to_le_bytes())
     }
 
     /// Lets go of what is held of a record over a link, and keeps the reason.
@@ -63,11 +110,12 @@ impl Importer<'_> {
     /// Has a central's own record go back to a satellite whose change was let go: both ends agree again.
     fn stand_by(&mut self, id: LinkId, name: &str, uid: Uid) -> Result<(), ImportError> {
         let link = self.store.links()?.into_iter().find(|link| link.id == id);
-        let is_satellite = link.is_some_and(|link| link.role == PeerRole::Satellite);
-        let Some(table) = self.store.tracking().by_name(name).filter(|_| is_satellite).cloned() else { return Ok(()) };
+        let Some(link) = link.filter(|link| link.role == PeerRole::Satellite) else { return Ok(()) };
+        let Some(table) = self.store.tracking().by_name(name).cloned() else { return Ok(()) };
         absorb(self.store, self.me.writer(), self.entropy)?;
+        let setting = self.setting(&link)?;
         if let Some(Known::Live(mut record)) = self.store.records(&table, &[uid])?.remove(&uid) {
-            record.state = asserted(&table, &record.state, self.store.next_seq()?);
+            record.state = state_of_staying(&table, &record.state, &setting, self.store.next_seq()?);
             self.store.save_states(&table, &[record])?;
         }
         Ok(())
@@ -101,7 +149,7 @@ impl Importer<'_> {
         let mut held = held.ok_or_else(not_held)?;
         let (setting, now) = (self.setting(&link)?, self.clock.now());
         let version = Version::after(None, now, self.me.writer());
-        let merge = Merge { table: &table, from: uid, into, version, source: None };
+        let merge = Merge { table: &table, from: uid, into, version, source: None, seen: None };
         let lost = merge.carry_out(self.store, &setting, now)?;
         self.store.add_conflicts(&lost)?;
         let (record, other) = ((id, name, uid), into.to_string());
@@ -114,14 +162,14 @@ impl Importer<'_> {
         let merged = Merged::load(self.store)?;
         let mut changes = Changes::held(self.store, id, &merged)?;
         changes.add(held, &merged, self.store.tracking());
-        let mut tally = self.apply(&link, &changes, 0)?;
+        let mut tally = self.apply_held(&link, &changes)?;
         tally.settled += 1;
         self.retry_others(&link)?;
         self.store.place_targets()?;
         Ok(tally)
     }
 
-    fn within<T>(&mut self, work: impl Fn(&mut Self) -> Result<T, ImportError>) -> Result<T, ImportError> {
+    pub(crate) fn within<T>(&mut self, work: impl Fn(&mut Self) -> Result<T, ImportError>) -> Result<T, ImportError> {
         let mut patience = Patience::default();
         loop {
             self.store.begin(Access::Write)?;

@@ -49,7 +49,9 @@ pub enum ImportError {
         from: String,
     },
     /// The sender's database began another history.
-    #[error("the database of {from} was restored or replaced: it now counts from the beginning (epoch {found})")]
+    #[error(
+        "the bundle is of another history of {from} (epoch {found}) than the one that is known here (epoch {known})"
+    )]
     OtherEpoch {
         /// The sender.
         from: String,
@@ -73,6 +75,16 @@ pub enum ImportError {
         from: String,
         /// The number.
         number: BundleNumber,
+    },
+    /// The sender has heard of a later history of this node than the one that its database is in.
+    #[error("{from} knows a later history of this node (epoch {found}) than the one of its database (epoch {own})")]
+    Outlived {
+        /// The sender.
+        from: String,
+        /// The epoch that it knows.
+        found: Epoch,
+        /// The epoch of this node's database.
+        own: Epoch,
     },
     /// The list of nodes inside is not signed by the deployment, or is older.
     #[error("the list of nodes in the bundle from {from} is refused: {reason}")]
@@ -104,6 +116,28 @@ pub enum ImportError {
         /// The central.
         central: String,
     },
+    /// There is no such conflict.
+    #[error("there is no conflict with the number {number}")]
+    NoConflict {
+        /// The number.
+        number: u64,
+    },
+    /// A satellite does not decide conflicts with its central.
+    #[error("conflict {number} is with {central}, and is decided there")]
+    ConflictOfCentral {
+        /// The conflict's number.
+        number: u64,
+        /// The central.
+        central: String,
+    },
+    /// What was decided cannot be carried out.
+    #[error("conflict {number} was not resolved: {reason}")]
+    NotResolved {
+        /// The conflict's number.
+        number: u64,
+        /// Why.
+        reason: String,
+    },
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -124,6 +158,15 @@ impl ImportError {
         matches!(self, Self::Head(HeadRefusal::OtherDeployment { .. } | HeadRefusal::OtherReceiver { .. }))
     }
 
+    /// Whether the two ends of the link do not speak of one history any more: a person must look.
+    #[must_use]
+    pub fn stops_the_link(&self) -> bool {
+        matches!(
+            self,
+            Self::OtherEpoch { .. } | Self::TwoWithOneNumber { .. } | Self::NeverMade { .. } | Self::Outlived { .. }
+        )
+    }
+
     /// What to do next.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
@@ -139,14 +182,24 @@ impl ImportError {
             Self::Contents { .. } | Self::OtherContents { .. } | Self::Nodes { .. } => {
                 Some("nothing was changed; ask the sender which version of saddlebag it runs, and keep the file")
             }
-            Self::OtherEpoch { .. } | Self::TwoWithOneNumber { .. } | Self::NeverMade { .. } => Some(
-                "nothing was changed and this link stands still until a person has looked: keep both databases and all bundles",
+            Self::OtherEpoch { .. } | Self::TwoWithOneNumber { .. } => Some(
+                "nothing was changed and this link stands still: at the sender, make sure that its database is the right one \
+                 and that no second machine goes on under its name; then run `saddlebag rejoin` there, and sync again",
+            ),
+            Self::NeverMade { .. } | Self::Outlived { .. } => Some(
+                "nothing was changed and this link stands still: this node's database is an older one, or a copy; if it is \
+                 the one that is to go on, run `saddlebag rejoin` here, and sync again",
             ),
             Self::NotThere { .. } => Some("name a record that stands in this database, by its uid or its key"),
             Self::NotDecidedHere { .. } => {
                 Some("correct one of the two records here, or have the central say that they are one")
             }
             Self::NotHeld { .. } => Some("`saddlebag held` shows what is held"),
+            Self::NoConflict { .. } => Some("`saddlebag conflicts --all` lists them, with their numbers"),
+            Self::ConflictOfCentral { .. } => Some(
+                "ask the people there to run `saddlebag conflicts resolve`; or change the value here: that is an edit",
+            ),
+            Self::NotResolved { .. } => Some("nothing was changed; `saddlebag conflicts show` has both sides"),
             Self::Store(error) => Some(error.hint()),
             Self::Damaged { .. } => Some("restore the database from a backup, or ask for help"),
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::members::{Outcome, Receipt};
 use saddlebag_formats::members::{decode_change, encode_change};
 use saddlebag_formats::row_state_bytes::{decode_values, encode_values};
@@ -50,7 +51,9 @@ impl Notes {
         let kept: HashSet<(&str, Uid)> = held.iter().map(|held| (held.table.as_str(), held.uid)).collect();
         let_go.retain(|(table, uid)| !kept.contains(&(table.as_str(), *uid)));
         store.drop_held(link, &let_go)?;
-        store.save_held(&held)?;
+        if !is_on(Fault::HeldDropped) {
+            store.save_held(&held)?;
+        }
         let told: Vec<StoredReceipt> = told.into_iter().map(|receipt| StoredReceipt { link, receipt }).collect();
         Ok(store.add_receipts(&told)?)
     }

@@ -4,27 +4,37 @@ use std::collections::HashMap;
 use std::fmt;
 
 use saddlebag_formats::ambient::{Clock, Entropy};
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::header::BundleHeader;
+use saddlebag_formats::history::{AppliedBundle, Stopped};
+use saddlebag_formats::members::Common;
 use saddlebag_formats::node_name::NodeName;
 use saddlebag_formats::version::UNKNOWN_WRITER;
-use saddlebag_formats::{NodeId, Seq};
+use saddlebag_formats::{BundleNumber, NodeId, Seq, Tell, Writer};
 use saddlebag_keys::card::CardDeployment;
 use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::this_node::ThisNode;
 use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole, Position, StoredReceipt};
+use saddlebag_stores::lineage;
 use saddlebag_stores::patience::Patience;
 use saddlebag_stores::store::{AbsorbContext, absorb};
 use saddlebag_stores::{Access, Store, StoreError};
 
 use crate::apply::{Application, Changes};
 use crate::arrival::{self, Arrival};
+use crate::clocks::{self, Receipt};
+use crate::compare::{self, Compared};
 use crate::error::ImportError;
+use crate::finer;
+use crate::introductions;
 use crate::logging;
 use crate::merge::{Setting, Side};
 use crate::merged::{Announced, Merge, Merged};
+use crate::passing_on;
 use crate::reading::{Opened, Signed};
 use crate::tally::{Tables, Tally};
-use crate::turns::Turns;
+use crate::turns::{Standing, Turns};
+use crate::wanted;
 
 /// Records of a bundle that are held in memory together. A larger bundle is decoded twice, and applied in turns.
 pub const RECORDS_AT_ONCE: usize = 20_000;
@@ -79,6 +89,17 @@ pub struct Applied {
     pub result: ImportResult,
     /// How much of it did what.
     pub tally: Tally,
+    /// Of which history of its sender it is, where that is not the one of the bundles before it.
+    pub history: Option<OtherHistory>,
+}
+
+/// A history of a sender that is not the one of the bundles before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherHistory {
+    /// It began with this bundle: the sender's database was restored, copied or replaced.
+    Anew,
+    /// Another one has followed it since.
+    Late,
 }
 
 impl Importer<'_> {
@@ -132,9 +153,33 @@ impl Importer<'_> {
                         self.absorb_beforehand()?;
                     }
                 }
+                Err(error) if error.stops_the_link() && !dry_run => {
+                    self.stop(signed.header().from, &error)?;
+                    return Err(error);
+                }
                 done => return done,
             }
         }
+    }
+
+    /// Notes that a link stands still, and why, in a transaction of its own.
+    fn stop(&mut self, peer: NodeId, why: &ImportError) -> Result<(), StoreError> {
+        self.store.begin(Access::Write)?;
+        let noted = self.note_stop(peer, why).and_then(|()| self.store.commit());
+        if noted.is_err() {
+            self.store.rollback()?;
+        }
+        noted
+    }
+
+    fn note_stop(&mut self, peer: NodeId, why: &ImportError) -> Result<(), StoreError> {
+        let Some(mut link) = self.store.links()?.into_iter().find(|link| link.peer == peer) else { return Ok(()) };
+        let why = why.to_string();
+        if link.history.stopped.as_ref().is_some_and(|stopped| stopped.why == why) {
+            return Ok(());
+        }
+        link.history.stopped = Some(Stopped { since: self.clock.now(), why });
+        self.store.save_link(&link)
     }
 
     /// Absorbs in a transaction of its own, so that the import's, which must meet no writer, becomes short.
@@ -154,46 +199,94 @@ impl Importer<'_> {
     fn take_in(&mut self, signed: &Signed<'_>, mut opened: Opened<'_>) -> Result<Applied, ImportError> {
         let header = signed.header().clone();
         let from = signed.head.sender().name.clone();
-        let applied = |result, tally| Applied { header: header.clone(), from: from.clone(), result, tally };
+        let applied =
+            |result, tally| Applied { header: header.clone(), from: from.clone(), result, tally, history: None };
         let mut link = self.link(&header)?;
-        let seen = match arrival::judge(&header, &link)? {
+        arrival::refuse_outlived(&header, &link, self.me.epoch)?;
+        let (seen, standing) = match arrival::judge(&header, &opened.binding, &link, self.me.epoch)? {
             Arrival::Already => {
                 self.remind(&mut link, &opened)?;
                 return Ok(applied(ImportResult::Already, Tally::default()));
             }
+            Arrival::Unheard => return Ok(applied(ImportResult::Already, Tally::default())),
             Arrival::Early { applied: so_far } => {
                 let result = ImportResult::Waiting { missing_after: header.after, applied: so_far };
                 return Ok(applied(result, Tally::default()));
             }
-            Arrival::New { applied } => applied,
+            Arrival::New { applied } => (Seq(applied.0 + u64::from(is_on(Fault::UptoTooHigh))), Standing::Next),
+            Arrival::Anew { common } => (common, Standing::Anew),
+            Arrival::Late { applied } => (applied, Standing::Late),
         };
-        if let Some(number) = arrival::acknowledge(&header, &mut link)? {
-            self.store.receipts_arrived(link.id, number)?;
+        let (now, links) = (self.clock.now(), self.store.links()?);
+        let doubt_before = clocks::doubt(now, &links);
+        match standing {
+            Standing::Next => {
+                if let Some(number) = arrival::acknowledge(&header, &mut link, self.me.epoch)? {
+                    self.store.receipts_arrived(link.id, number)?;
+                    self.was_told(&mut link, number)?;
+                    introductions::arrived(self.store, &link, number)?;
+                }
+            }
+            Standing::Anew => {
+                let before = opened.binding.anew.as_ref().map(|anew| anew.before);
+                let common = before.map(|before| Common { before, upto: seen });
+                self.go_back(&mut link, &header, common)?;
+                introductions::tell_again(self.store, &link)?;
+            }
+            Standing::Late => {}
+        }
+        if let Some(Common { before, upto }) = opened.binding.common {
+            lineage::raise(self.store, before, upto)?;
+        }
+        if standing == Standing::Next
+            && let Some(compared) = compare::compare(self.store, &link, &header, &opened)?
+        {
+            self.note_comparison(&mut link, compared)?;
+            finer::look(self.store, &mut link, &header, &opened, self.clock.now())?;
         }
         self.take_nodes(&opened, from.as_str())?;
-        self.note_arrival(&mut link, &header, &opened);
+        introductions::take(self.store, &link, &opened.binding)?;
+        self.note_arrival(&mut link, &header, &opened, standing);
         self.store.save_link(&link)?;
         logging::arrival(self.store, &link, &header, opened.health.log, self.clock.now())?;
+        if is_on(Fault::AppliedBeforeWritten) {
+            self.store.commit()?;
+            self.store.begin(Access::Write)?;
+        }
         absorb(self.store, self.me.writer(), self.entropy)?;
-        let now = self.clock.now();
+        wanted::send_again(self.store, &link, &opened.digests)?;
+        let feed_end = self.store.last_seq()?;
         let receipts = std::mem::take(&mut opened.receipts).into_iter();
         let receipts: Vec<_> = receipts.map(|receipt| StoredReceipt { link: link.id, receipt }).collect();
         logging::receipts(self.store, &link.name, &receipts, now)?;
         self.store.save_received_receipts(&receipts, now)?;
+        passing_on::pass_on(self.store, &link, &receipts)?;
         let mut merged = Merged::load(self.store)?;
         self.take_merges(&link, &opened.merges, seen, &mut merged)?;
-        let ahead_ms = header.created.0.saturating_sub(now.0);
+        // By what was known before this bundle, or by what it says itself.
+        let clock_doubted = doubt_before.or(clocks::doubt(now, &self.store.links()?)).is_some();
+        let bounds = link.role == PeerRole::Satellite && !clock_doubted;
+        let receipt = bounds.then(|| Receipt::new(header.from, header.created, now));
         // What comes from the central was decided there: nothing of it is held against what the central sends next.
         let after = if link.role == PeerRole::Satellite { header.after } else { Seq(0) };
-        let turns = Turns { link: &link, seen, after, ahead_ms, merged: &merged };
-        let mut tally =
-            if opened.is_large() { turns.take(self, &mut opened)? } else { turns.at_once(self, &mut opened)? };
-        if tally.records > 0 {
+        let turns = Turns { link: &link, seen, after, receipt, clock_doubted, merged: &merged, standing };
+        let mut tally = if opened.is_large() && standing != Standing::Late {
+            turns.take(self, &mut opened)?
+        } else {
+            turns.at_once(self, &mut opened)?
+        };
+        if tally.records > 0 || self.has_changed_since_held_was_tried(feed_end)? {
             tally.add_tables(self.retry_others(&link)?);
         }
+        self.note_held_was_tried()?;
         self.store.place_targets()?;
         logging::applied(self.store, &link.name, &header, &tally, now)?;
-        Ok(applied(ImportResult::Applied, tally))
+        let history = match standing {
+            Standing::Next => None,
+            Standing::Anew => Some(OtherHistory::Anew),
+            Standing::Late => Some(OtherHistory::Late),
+        };
+        Ok(Applied { history, ..applied(ImportResult::Applied, tally) })
     }
 
     fn link(&mut self, header: &BundleHeader) -> Result<Link, ImportError> {
@@ -216,7 +309,13 @@ impl Importer<'_> {
         Ok(())
     }
 
-    fn note_arrival(&self, link: &mut Link, header: &BundleHeader, opened: &Opened<'_>) {
+    fn note_arrival(&self, link: &mut Link, header: &BundleHeader, opened: &Opened<'_>, standing: Standing) {
+        let &BundleHeader { epoch, number, id, upto, .. } = header;
+        link.history.add(AppliedBundle { epoch, number, id, upto });
+        if standing == Standing::Late {
+            return;
+        }
+        link.history.stopped = None;
         let upto = link.applied_upto(header.epoch).max(header.upto);
         link.applied = Some(Position { epoch: header.epoch, number: header.number, id: header.id, upto });
         // "A bundle that holds nothing but an acknowledgement asks for none."
@@ -224,6 +323,39 @@ impl Importer<'_> {
         link.nodes_known = link.nodes_known.max(opened.binding.nodes_known);
         link.last_contact = Some(self.clock.now());
         link.health = Some(opened.health.encode());
+    }
+
+    /// Notes with the link how both ends compared.
+    fn note_comparison(&mut self, link: &mut Link, compared: Compared) -> Result<(), StoreError> {
+        compare::note(link, compared, self.clock.now());
+        match compared {
+            Compared::Undecided(_) => {}
+            Compared::Equal => {
+                let known = self.store.different(link.id)?.into_iter();
+                let known: Vec<_> = known.map(|record| (record.table, record.uid)).collect();
+                self.store.forget_different(link.id, &known)?;
+            }
+            // Once it is known which records differ, nobody needs to ask for them again.
+            Compared::Different => {
+                if link.comparison.tell == Tell::Nothing && self.store.different(link.id)?.is_empty() {
+                    (link.comparison.tell, link.comparison.told) = (Tell::Buckets, None);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What bundles up to this one told and asked for has arrived.
+    fn was_told(&mut self, link: &mut Link, number: BundleNumber) -> Result<(), StoreError> {
+        if link.comparison.told.is_none_or(|told| told > number) {
+            return Ok(());
+        }
+        if matches!(link.comparison.tell, Tell::Records(_)) {
+            link.comparison.tell = Tell::Nothing;
+        }
+        let wanted = self.store.different(link.id)?.into_iter().filter(|record| record.wanted);
+        let wanted: Vec<_> = wanted.map(|record| (record.table, record.uid)).collect();
+        self.store.forget_different(link.id, &wanted)
     }
 
     /// Takes a newer list of nodes, if the deployment's key signed it.
@@ -242,7 +374,7 @@ impl Importer<'_> {
     }
 
     /// The names of all nodes of the deployment.
-    fn names(&mut self) -> Result<HashMap<NodeId, String>, ImportError> {
+    pub(crate) fn names(&mut self) -> Result<HashMap<NodeId, String>, ImportError> {
         let (Some(key), Some(nodes)) = (self.store.setting(DEPLOYMENT_KEY)?, self.store.setting(NODES)?) else {
             return Ok(HashMap::new());
         };
@@ -251,25 +383,27 @@ impl Importer<'_> {
         Ok(deployment.nodes.list().nodes().iter().map(|node| (node.id, node.name.to_string())).collect())
     }
 
-    /// Carries out what a central says of records that turned out to be one; a satellite decides nothing of the kind.
+    /// Carries out what a central says of records that turned out to be one, this node's or one below; a satellite that has
+    /// none decides nothing of the kind.
     fn take_merges(
         &mut self,
         link: &Link,
         announced: &[Announced],
-        seen: Seq,
+        applied: Seq,
         merged: &mut Merged,
     ) -> Result<(), ImportError> {
-        if link.role != PeerRole::Central {
+        if announced.is_empty() || link.role != PeerRole::Central && !introductions::is_district(self.store, link)? {
             return Ok(());
         }
         let (setting, now) = (self.setting(link)?, self.clock.now());
-        for Announced { table, from, into, version, seq } in announced {
+        for Announced { table, from, into, version, seq, seen } in announced {
             let Some(table) = self.store.tracking().by_name(table).cloned() else { continue };
             let (from, into, version) = (*from, merged.of(&table.name, *into), *version);
-            if *seq <= seen || from == into {
+            // What this node has decided itself stands.
+            if *seq <= applied || from == into || merged.of(&table.name, from) != from {
                 continue;
             }
-            let merge = Merge { table: &table, from, into, version, source: Some(link.id) };
+            let merge = Merge { table: &table, from, into, version, source: Some(link.id), seen: Some(seen) };
             let lost = merge.carry_out(self.store, &setting, now)?;
             self.store.add_conflicts(&lost)?;
             logging::conflicts(self.store, lost.iter())?;
@@ -285,7 +419,10 @@ impl Importer<'_> {
             PeerRole::Central => Side::Satellite,
             PeerRole::Satellite => Side::Central,
         };
-        Ok(Setting { side, link: link.id, uplink: context.uplink, acknowledged: context.acknowledged })
+        let went_on_from = lineage::went_on_from(self.store)?;
+        let AbsorbContext { uplink, acknowledged, .. } = context;
+        let left = link.history.left.map(|epoch| Writer { node: link.peer, epoch });
+        Ok(Setting { side, link: link.id, uplink, acknowledged, went_on_from, left, is_late: false, me: self.me.id })
     }
 
     /// Makes room beside the records for columns that changes bring and this schema lacks.
@@ -297,8 +434,25 @@ impl Importer<'_> {
     }
 
     /// Applies changes of a link; what cannot be applied is held, and its sender told.
-    pub(crate) fn apply(&mut self, link: &Link, changes: &Changes, ahead_ms: i64) -> Result<Tally, ImportError> {
-        self.apply_turn(link, changes, ahead_ms, true)
+    pub(crate) fn apply(&mut self, link: &Link, changes: &Changes, clock_doubted: bool) -> Result<Tally, ImportError> {
+        self.apply_turn(link, changes, clock_doubted, true)
+    }
+
+    /// Tries changes of a link again that were held.
+    pub(crate) fn apply_held(&mut self, link: &Link, changes: &Changes) -> Result<Tally, ImportError> {
+        let doubt = clocks::doubt(self.clock.now(), &self.store.links()?);
+        self.apply(link, changes, doubt.is_some())
+    }
+
+    /// Applies changes that belong to an earlier history of their sender.
+    pub(crate) fn apply_late(
+        &mut self,
+        link: &Link,
+        changes: &Changes,
+        clock_doubted: bool,
+    ) -> Result<Tally, ImportError> {
+        let setting = Setting { is_late: true, ..self.setting(link)? };
+        self.apply_as(setting, link, changes, clock_doubted, true)
     }
 
     /// Applies changes of a link; unless it is the last turn, what is held may still apply.
@@ -306,17 +460,29 @@ impl Importer<'_> {
         &mut self,
         link: &Link,
         changes: &Changes,
-        ahead_ms: i64,
+        clock_doubted: bool,
         is_last_turn: bool,
     ) -> Result<Tally, ImportError> {
         let setting = self.setting(link)?;
+        self.apply_as(setting, link, changes, clock_doubted, is_last_turn)
+    }
+
+    fn apply_as(
+        &mut self,
+        setting: Setting,
+        link: &Link,
+        changes: &Changes,
+        clock_doubted: bool,
+        is_last_turn: bool,
+    ) -> Result<Tally, ImportError> {
         self.learn_columns(changes)?;
         let tracking = self.store.tracking().clone();
         let (now, mut names) = (self.clock.now(), self.names()?);
         // What setup found at the other end is known to come from there, and from whom no more.
         names.insert(UNKNOWN_WRITER.node, link.name.clone());
         let (store, tracking, names) = (&mut *self.store, &tracking, &names);
-        Application { store, tracking, setting, ahead_ms, now, me: self.me.id, is_last_turn, names }.apply(changes)
+        let me = self.me.id;
+        Application { store, tracking, setting, now, clock_doubted, me, is_last_turn, names }.apply(changes)
     }
 
     /// Tries everything again that is held, of all links.
@@ -324,7 +490,7 @@ impl Importer<'_> {
         let (mut sum, merged) = (Tally::default(), Merged::load(self.store)?);
         for link in self.store.links()? {
             let changes = Changes::held(self.store, link.id, &merged)?;
-            sum += self.apply(&link, &changes, 0)?;
+            sum += self.apply_held(&link, &changes)?;
         }
         Ok(sum)
     }
@@ -335,7 +501,7 @@ impl Importer<'_> {
         let (mut sum, merged) = (Tally::default(), Merged::load(self.store)?);
         for other in self.store.links()?.into_iter().filter(|other| other.id != link.id) {
             let changes = Changes::held(self.store, other.id, &merged)?;
-            sum += self.apply(&other, &changes, 0)?;
+            sum += self.apply_held(&other, &changes)?;
         }
         Ok(sum.tables)
     }

@@ -6,6 +6,7 @@ use saddlebag_formats::{
     Action, ColumnChange, ColumnDescription, RecordChange, Seen, SeenVersions, Seq, TableDescription, Uid, Version,
 };
 
+use crate::clocks::Receipt;
 use crate::merge::New;
 
 /// One record's change.
@@ -55,6 +56,13 @@ pub(crate) struct SeenByName {
 }
 
 impl SeenByName {
+    /// What a deletion had seen, by the description of its table.
+    pub(crate) fn new(table: &TableDescription, seen: &SeenVersions) -> Self {
+        let name = |index: u16| table.columns.get(usize::from(index)).map(|column| column.name.clone());
+        let columns = seen.columns.iter().filter_map(|(index, seen)| Some((name(*index)?, *seen))).collect();
+        Self { row: seen.row, columns }
+    }
+
     pub(crate) fn of(&self, column: &str) -> Seen {
         self.columns.get(column).copied().unwrap_or(self.row)
     }
@@ -64,7 +72,6 @@ impl Incoming {
     /// A change as a bundle has it; columns that lie up to `applied` were seen before and are left out. None if
     /// nothing is left.
     pub(crate) fn new(table: &TableDescription, change: RecordChange, applied: Seq) -> Option<Self> {
-        let name = |index: u16| table.columns.get(usize::from(index)).map(|column| column.name.clone());
         let (action, seq) = match change.action {
             Action::Write { whole, columns } => {
                 let count = columns.len();
@@ -81,8 +88,7 @@ impl Incoming {
                 if seq <= applied {
                     return None;
                 }
-                let columns = seen.columns.iter().filter_map(|(index, seen)| Some((name(*index)?, *seen))).collect();
-                let seen = SeenByName { row: seen.row, columns };
+                let seen = SeenByName::new(table, &seen);
                 (IncomingAction::Delete { version, seen, known: None, same_as }, seq)
             }
         };
@@ -107,6 +113,7 @@ impl Incoming {
         let mut replaced = Vec::new();
         self.identity = later.identity;
         self.merged_from = self.merged_from.or(later.merged_from);
+        self.held_as = self.held_as.take().or(later.held_as);
         match (&mut self.action, later.action) {
             (
                 IncomingAction::Write { whole, columns },
@@ -160,6 +167,15 @@ impl Incoming {
                 }
             }
             IncomingAction::Delete { known, .. } => *known = noted.first().copied(),
+        }
+    }
+
+    /// Gives each column the time by which it counts, now that it comes.
+    pub(crate) fn bound_times(&mut self, receipt: &Receipt) {
+        if let IncomingAction::Write { columns, .. } = &mut self.action {
+            for IncomingColumn { new, .. } in columns.values_mut() {
+                new.effective = receipt.effective(new.version, new.base, new.effective);
+            }
         }
     }
 

@@ -1,10 +1,19 @@
-//! The decision about one column: two short lists, by version. Pure: no database in it.
+//! The decision about one column, or about columns that are merged as one value: two short lists, by version. Pure: no
+//! database in it.
 //!
 //! Versions decide, never clocks: `new`, `base` and `loc` are versions; the effective time only breaks ties
 //! between truly concurrent edits.
 
-use saddlebag_formats::{ColumnState, LinkId, Seq, TimeMs, Value, Version};
+use saddlebag_formats::faults::{Fault, is_on};
+use saddlebag_formats::{ColumnState, LinkId, NodeId, Seq, TimeMs, Value, Version, Writer};
+use saddlebag_stores::config::ConflictPolicy;
+use saddlebag_stores::ledger::ConflictRule;
 use saddlebag_stores::raise::{base_for_next, is_unacknowledged};
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
 
 /// Which end of the link this node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +35,40 @@ pub struct Setting {
     pub uplink: Option<LinkId>,
     /// How far that central has acknowledged this node's feed.
     pub acknowledged: Seq,
+    /// This node.
+    pub me: NodeId,
+    /// Up to here this node's feed is as it was before its database went back to an earlier state; 0 if it never did.
+    pub went_on_from: Seq,
+    /// The other end in the last history that it has left: it may have written in two copies of its database.
+    pub left: Option<Writer>,
+    /// Whether the change belongs to a history of its sender that another one has followed since.
+    pub is_late: bool,
+}
+
+impl Setting {
+    /// Whether what this writer wrote earlier was seen by it when it wrote later.
+    #[must_use]
+    pub fn is_one_history(&self, writer: Writer) -> bool {
+        self.left.is_none_or(|left| writer.node != left.node || writer.epoch > left.epoch)
+    }
+}
+
+/// How values that disagree are treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Treatment {
+    /// Which of two values stands.
+    pub policy: ConflictPolicy,
+    /// Whether the newest value stands and nobody is told.
+    pub is_quiet: bool,
+}
+
+/// One column's value as it came, against what stands here.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair<'a> {
+    /// What came.
+    pub new: &'a New,
+    /// What stands.
+    pub local: Local<'a>,
 }
 
 /// A column's value as it came.
@@ -72,54 +115,163 @@ pub enum Outcome {
     Conflict {
         /// Whether what came stands from now on.
         incoming_wins: bool,
+        /// What decided so.
+        rule: ConflictRule,
     },
 }
 
-/// Decides about one column.
+/// Decides about one column; at a central also about several that are merged as one value, all of which have one
+/// outcome.
 #[must_use]
-pub fn merge(setting: &Setting, new: &New, local: Local<'_>) -> Outcome {
-    if new.version == local.state.version {
-        return Outcome::Same;
-    }
-    // What was written here after a held value's sender last heard of this node has been, or will be, decided
-    // elsewhere: an acknowledgement that came since says nothing of the held value.
-    let acknowledged = setting.acknowledged.min(new.known.unwrap_or(setting.acknowledged));
+pub fn merge(setting: &Setting, treatment: Treatment, pairs: &[Pair<'_>]) -> Outcome {
     match setting.side {
-        Side::Satellite if is_unacknowledged(local.state, setting.uplink, acknowledged) => Outcome::Kept,
-        Side::Satellite => Outcome::Taken,
-        Side::Central => decide(setting, new, local),
+        Side::Satellite => keep(setting, pairs),
+        Side::Central => decide(setting, treatment, pairs),
     }
 }
 
+/// The list of a satellite: it never decides.
+fn keep(setting: &Setting, pairs: &[Pair<'_>]) -> Outcome {
+    if pairs.iter().all(Pair::is_same) {
+        return Outcome::Same;
+    }
+    let is_unseen = |Pair { new, local }: &Pair<'_>| {
+        // What was written here after a held value's sender last heard of this node has been, or will be, decided
+        // elsewhere: an acknowledgement that came since says nothing of the held value.
+        let acknowledged = setting.acknowledged.min(new.known.unwrap_or(setting.acknowledged));
+        is_unacknowledged(local.state, setting.uplink, acknowledged)
+    };
+    let is_unseen = pairs.iter().any(is_unseen) && !is_on(Fault::UnacknowledgedOverwritten);
+    if is_unseen { Outcome::Kept } else { Outcome::Taken }
+}
+
 /// The list of a central, first that fits.
-fn decide(setting: &Setting, new: &New, local: Local<'_>) -> Outcome {
-    let loc = local.state.version;
-    // "loc = base, or loc came over the same link: taken"
-    if new.base == Some(loc) || local.state.source == Some(setting.link) {
-        return Outcome::Taken;
+fn decide(setting: &Setting, treatment: Treatment, pairs: &[Pair<'_>]) -> Outcome {
+    let (mut newer, mut older, mut concurrent) = (false, false, false);
+    for pair in pairs {
+        match pair.relation(setting) {
+            Relation::Same => {}
+            Relation::Newer => newer = true,
+            Relation::Older => older = true,
+            Relation::Concurrent => concurrent = true,
+        }
     }
-    // What setup found there is what was overwritten here.
-    if new.version.is_found() && local.state.base == Some(new.version) {
-        return Outcome::Returned;
+    match (newer, older) {
+        _ if concurrent => {}
+        // Of columns that are one value, each end is ahead in one: nobody has seen what the other means.
+        (true, true) => {}
+        (true, false) => return Outcome::Taken,
+        (false, true) => return Outcome::Returned,
+        (false, false) => return Outcome::Same,
     }
-    // One writer writes a record in order, each time upon what it wrote before.
-    if new.version.writer == loc.writer && !new.version.is_found() {
-        return if new.version > loc { Outcome::Taken } else { Outcome::Returned };
-    }
+    let latest = |version: fn(&Pair<'_>) -> Version| pairs.iter().map(version).max();
+    let (new, loc) = (latest(|pair| pair.new.version), latest(|pair| pair.local.state.version));
+    let the_later = if new > loc { Outcome::Taken } else { Outcome::Returned };
     // "values equal: the later version, no conflict"
-    if new.value == *local.value {
-        return if new.version > loc { Outcome::Taken } else { Outcome::Returned };
+    if pairs.iter().all(|pair| pair.new.value == *pair.local.value) {
+        return the_later;
     }
     // "where both ends created a record, null or the column's default gives way without a conflict"
-    if new.base.is_none() && local.is_default {
-        return Outcome::Taken;
+    if pairs.iter().all(|pair| pair.new.base.is_none()) && !is_on(Fault::DefaultInsists) {
+        if pairs.iter().all(|pair| pair.local.is_default) {
+            return Outcome::Taken;
+        }
+        if pairs.iter().all(|pair| pair.local.came_default) {
+            return Outcome::Returned;
+        }
     }
-    if new.base.is_none() && local.came_default {
-        return Outcome::Returned;
+    let time = |effective: fn(&Pair<'_>) -> TimeMs| pairs.iter().map(effective).max();
+    let came = time(|pair| pair.new.effective.unwrap_or(pair.new.version.time));
+    let stood = time(|pair| pair.local.state.effective_time());
+    let is_newer = ((came, new) > (stood, loc)) != is_on(Fault::OlderWins);
+    if treatment.is_quiet {
+        return if is_newer { Outcome::Taken } else { Outcome::Returned };
     }
-    let time = new.effective.unwrap_or(new.version.time);
-    let incoming_wins = (time, new.version) > (local.state.effective_time(), loc);
-    Outcome::Conflict { incoming_wins }
+    let (incoming_wins, rule) = match treatment.policy {
+        ConflictPolicy::Newest => (is_newer, ConflictRule::Newest),
+        ConflictPolicy::Central => (false, ConflictRule::Central),
+        ConflictPolicy::Ask => (false, ConflictRule::Ask),
+        ConflictPolicy::Satellite if pairs.iter().all(|pair| !pair.is_from_a_satellite(setting)) => {
+            (true, ConflictRule::Satellite)
+        }
+        // Between two satellites, the newest.
+        ConflictPolicy::Satellite => (is_newer, ConflictRule::Newest),
+    };
+    Outcome::Conflict { incoming_wins, rule }
+}
+
+/// How what came stands to what stands here, by versions alone.
+enum Relation {
+    Same,
+    /// Whoever wrote it had seen what stands here.
+    Newer,
+    /// What stands here was written upon it.
+    Older,
+    Concurrent,
+}
+
+impl Pair<'_> {
+    fn is_same(&self) -> bool {
+        self.new.version == self.local.state.version
+    }
+
+    fn relation(&self, setting: &Setting) -> Relation {
+        let (new, state) = (self.new, self.local.state);
+        let loc = state.version;
+        if self.is_same() {
+            return Relation::Same;
+        }
+        // "loc = base, or loc came over the same link: taken"
+        if new.base == Some(loc) || (state.source == Some(setting.link) && !setting.is_late) {
+            return Relation::Newer;
+        }
+        let by_time = if new.version > loc { Relation::Newer } else { Relation::Older };
+        // What this node had itself, and lost when its database was restored, was made upon what it went on from.
+        if new.base == Some(Version::YOURS) {
+            if state.seq <= setting.went_on_from {
+                return Relation::Newer;
+            }
+            // Both came back from there: in one history, a later edit has the greater version.
+            if state.base == Some(Version::YOURS) {
+                return by_time;
+            }
+        }
+        // What setup found there is what was overwritten here.
+        if new.version.is_found() && state.base == Some(new.version) {
+            return Relation::Older;
+        }
+        // One writer writes a record in order, each time upon what it wrote before.
+        if new.version.writer == loc.writer && !new.version.is_found() && setting.is_one_history(loc.writer) {
+            return by_time;
+        }
+        Relation::Concurrent
+    }
+
+    /// Whether what stands here came from a satellite: it was neither written here, nor came from above.
+    fn is_from_a_satellite(&self, setting: &Setting) -> bool {
+        let state = self.local.state;
+        let from_above = setting.uplink.is_some() && state.source == setting.uplink;
+        let own = state.version.writer.node == setting.me || (state.version.is_found() && state.source.is_none());
+        !own && !from_above
+    }
+}
+
+/// What is known of a column from now on, if an outcome changes that; and whether what came stands.
+#[must_use]
+pub fn after(outcome: Outcome, setting: &Setting, pair: &Pair<'_>, seq: Seq) -> Option<(ColumnState, bool)> {
+    if pair.is_same() {
+        return None;
+    }
+    match outcome {
+        Outcome::Same | Outcome::Kept => None,
+        Outcome::Taken | Outcome::Conflict { incoming_wins: true, .. } => {
+            Some((taken(setting, pair.new, Some(pair.local.state), seq), true))
+        }
+        Outcome::Returned | Outcome::Conflict { .. } if is_on(Fault::LoserNotSentBack) => None,
+        Outcome::Returned | Outcome::Conflict { incoming_wins: false, .. } => {
+            Some((returned(pair.local.state, setting, seq), false))
+        }
+    }
 }
 
 /// What is known of a column whose incoming value was taken.
@@ -141,158 +293,13 @@ pub fn taken(setting: &Setting, new: &New, local: Option<&ColumnState>, seq: Seq
 }
 
 /// What is known of a column whose value stands and must reach the link that sent another one.
+///
+/// A district's central has what it acknowledged, and perhaps something that was written upon it since: to it, nothing is
+/// said again.
 #[must_use]
 pub fn returned(local: &ColumnState, setting: &Setting, seq: Seq) -> ColumnState {
-    let source = local.source.filter(|source| *source != setting.link);
+    let is_known_above = !is_unacknowledged(local, setting.uplink, setting.acknowledged);
+    let source = if is_known_above { setting.uplink } else { None };
+    let source = source.or_else(|| local.source.filter(|source| *source != setting.link));
     ColumnState { seq, source, ..*local }
-}
-
-/// The effective time of a version in a bundle whose sender's clock was `ahead_ms` ahead of this node's: shifted
-/// back by the difference, "never below base + 1".
-#[must_use]
-pub fn effective_time(version: Version, base: Option<Version>, ahead_ms: i64) -> Option<TimeMs> {
-    if ahead_ms <= 0 {
-        return None;
-    }
-    let least = base.map_or(TimeMs(0), |base| TimeMs(base.time.0.saturating_add(1)));
-    let shifted = TimeMs(version.time.0.saturating_sub(ahead_ms)).max(least);
-    (shifted < version.time).then_some(shifted)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use saddlebag_formats::{Epoch, NodeId, Writer};
-
-    fn version(time: i64, node: u8) -> Version {
-        Version { time: TimeMs(time), writer: Writer { node: NodeId([node; 16]), epoch: Epoch(1) } }
-    }
-
-    fn state(version: Version, source: Option<u32>, seq: u64) -> ColumnState {
-        ColumnState { version, effective: None, seq: Seq(seq), source: source.map(LinkId), base: None }
-    }
-
-    fn new(value: i64, version: Version, base: Option<Version>) -> New {
-        New { value: Value::Integer(value), version, base, effective: None, known: None }
-    }
-
-    fn central() -> Setting {
-        Setting { side: Side::Central, link: LinkId(1), uplink: None, acknowledged: Seq(0) }
-    }
-
-    fn satellite(acknowledged: u64) -> Setting {
-        let link = LinkId(1);
-        Setting { side: Side::Satellite, link, uplink: Some(link), acknowledged: Seq(acknowledged) }
-    }
-
-    fn outcome(setting: &Setting, new: &New, value: i64, state: &ColumnState) -> Outcome {
-        let value = Value::Integer(value);
-        merge(setting, new, Local { value: &value, state, is_default: false, came_default: new.value.is_null() })
-    }
-
-    #[test]
-    fn a_central_takes_what_was_based_on_what_it_has() {
-        let seen = version(10, 9);
-        let new = new(2, version(5, 1), Some(seen));
-        assert_eq!(outcome(&central(), &new, 1, &state(seen, None, 1)), Outcome::Taken, "though its clock is behind");
-    }
-
-    #[test]
-    fn a_central_takes_what_replaces_the_same_links_own() {
-        let new = new(3, version(20, 1), Some(version(1, 9)));
-        assert_eq!(outcome(&central(), &new, 2, &state(version(10, 1), Some(1), 1)), Outcome::Taken);
-        let other = outcome(&central(), &new, 2, &state(version(10, 2), Some(2), 1));
-        assert_eq!(other, Outcome::Conflict { incoming_wins: true });
-    }
-
-    #[test]
-    fn a_writer_has_seen_what_it_wrote_itself() {
-        let later = new(3, version(20, 1), Some(version(1, 9)));
-        assert_eq!(outcome(&central(), &later, 2, &state(version(10, 1), None, 1)), Outcome::Taken);
-        assert_eq!(outcome(&central(), &later, 2, &state(version(30, 1), Some(2), 1)), Outcome::Returned);
-    }
-
-    #[test]
-    fn of_equal_values_the_later_version_stands_without_a_conflict() {
-        let new = new(2, version(20, 1), Some(version(1, 9)));
-        assert_eq!(outcome(&central(), &new, 2, &state(version(10, 2), Some(2), 1)), Outcome::Taken);
-        assert_eq!(outcome(&central(), &new, 2, &state(version(30, 2), Some(2), 1)), Outcome::Returned);
-    }
-
-    #[test]
-    fn a_conflict_goes_to_the_newest_by_effective_time() {
-        let mut new = new(2, version(20, 1), Some(version(1, 9)));
-        let standing = state(version(10, 2), Some(2), 1);
-        assert_eq!(outcome(&central(), &new, 1, &standing), Outcome::Conflict { incoming_wins: true });
-        new.effective = Some(TimeMs(9));
-        assert_eq!(outcome(&central(), &new, 1, &standing), Outcome::Conflict { incoming_wins: false });
-    }
-
-    #[test]
-    fn where_both_created_a_record_null_and_default_give_way() {
-        let here = state(version(0, 9), None, 1);
-        let came = new(2, version(0, 1), None);
-        let null = Value::Null;
-        let local = Local { value: &null, state: &here, is_default: true, came_default: false };
-        assert_eq!(merge(&central(), &came, local), Outcome::Taken);
-        let came_null = New { value: Value::Null, ..came };
-        assert_eq!(outcome(&central(), &came_null, 5, &here), Outcome::Returned);
-        // An edit to null is an edit.
-        let edit = New { base: Some(version(3, 1)), ..came_null };
-        assert!(matches!(outcome(&central(), &edit, 5, &here), Outcome::Conflict { .. }));
-    }
-
-    #[test]
-    fn a_satellite_keeps_its_own_until_it_is_acknowledged_and_never_decides() {
-        let mine = state(version(10, 1), None, 7);
-        let new = new(2, version(5, 2), None);
-        assert_eq!(outcome(&satellite(6), &new, 1, &mine), Outcome::Kept);
-        assert_eq!(outcome(&satellite(7), &new, 1, &mine), Outcome::Taken);
-        let from_central = state(version(10, 9), Some(1), 7);
-        assert_eq!(outcome(&satellite(6), &new, 1, &from_central), Outcome::Taken);
-    }
-
-    #[test]
-    fn a_held_value_does_not_overwrite_what_its_central_had_not_seen() {
-        let mine = state(version(10, 1), None, 7);
-        let held = New { known: Some(Seq(5)), ..new(2, version(5, 2), None) };
-        assert_eq!(outcome(&satellite(7), &held, 1, &mine), Outcome::Kept);
-        let later = New { known: Some(Seq(7)), ..held };
-        assert_eq!(outcome(&satellite(9), &later, 1, &mine), Outcome::Taken);
-    }
-
-    #[test]
-    fn what_a_central_takes_from_what_was_held_goes_to_all() {
-        let held = New { known: Some(Seq(5)), ..new(2, version(5, 2), None) };
-        assert_eq!(taken(&central(), &held, None, Seq(9)).source, None);
-        assert_eq!(taken(&central(), &New { known: None, ..held }, None, Seq(9)).source, Some(LinkId(1)));
-    }
-
-    #[test]
-    fn the_very_same_version_is_nothing_new() {
-        let same = version(10, 2);
-        assert_eq!(outcome(&central(), &new(1, same, None), 1, &state(same, Some(2), 1)), Outcome::Same);
-        assert_eq!(outcome(&satellite(0), &new(1, same, None), 1, &state(same, None, 1)), Outcome::Same);
-    }
-
-    #[test]
-    fn a_clock_in_2040_is_shifted_back_but_not_before_what_it_overwrote() {
-        let ahead = 441_763_200_000;
-        let late = version(2_209_000_000_000, 1);
-        assert_eq!(effective_time(late, None, ahead), Some(TimeMs(1_767_236_800_000)));
-        let base = version(1_999_000_000_000, 2);
-        assert_eq!(effective_time(late, Some(base), ahead), Some(TimeMs(1_999_000_000_001)));
-        assert_eq!(effective_time(late, None, 0), None);
-        assert_eq!(effective_time(version(0, 1), None, ahead), None);
-    }
-
-    #[test]
-    fn a_district_remembers_what_a_change_from_below_was_based_on() {
-        let setting = Setting { uplink: Some(LinkId(5)), acknowledged: Seq(3), ..central() };
-        let new = new(2, version(20, 1), None);
-        let acknowledged = state(version(10, 9), None, 3);
-        assert_eq!(taken(&setting, &new, Some(&acknowledged), Seq(8)).base, Some(version(10, 9)));
-        let pending = ColumnState { seq: Seq(4), base: Some(version(2, 9)), ..acknowledged };
-        assert_eq!(taken(&setting, &new, Some(&pending), Seq(8)).base, Some(version(2, 9)));
-    }
 }

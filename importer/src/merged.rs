@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 
 use saddlebag_formats::{
-    Action, ColumnState, LinkId, RecordChange, RowState, Seq, TableChanges, TimeMs, Uid, Value, Version,
+    Action, ColumnState, LinkId, RecordChange, RowState, Seq, TableChanges, TableDescription, TimeMs, Uid, Value,
+    Version,
 };
-use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictSide};
+use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictRule, ConflictSide};
 use saddlebag_stores::raise::is_unacknowledged;
 use saddlebag_stores::record::{Known, Record, Tombstone};
 use saddlebag_stores::tracking::{TrackedTable, Tracking};
 use saddlebag_stores::{Store, StoreError};
 
-use crate::incoming::{Incoming, IncomingAction};
+use crate::incoming::{Incoming, IncomingAction, SeenByName};
 use crate::merge::Setting;
 
 /// Longer than any chain of records that turned out to be others.
@@ -82,16 +83,23 @@ pub(crate) struct Announced {
     pub(crate) into: Uid,
     pub(crate) version: Version,
     pub(crate) seq: Seq,
+    /// What whoever decided knew of the record that goes.
+    pub(crate) seen: SeenByName,
 }
 
 impl Merged {
     /// All that some changes say of the kind.
     pub(crate) fn announced(changes: &[TableChanges]) -> Vec<Announced> {
-        let records = changes.iter().flat_map(|table| table.records.iter().map(|record| (&table.table.name, record)));
-        let one = |(table, record): (&String, &RecordChange)| match record.action {
-            Action::Delete { version, seq, same_as: Some(into), .. } => {
-                Some(Announced { table: table.clone(), from: record.uid, into, version, seq })
-            }
+        let records = changes.iter().flat_map(|table| table.records.iter().map(|record| (&table.table, record)));
+        let one = |(table, record): (&TableDescription, &RecordChange)| match &record.action {
+            Action::Delete { version, seq, same_as: Some(into), seen } => Some(Announced {
+                table: table.name.clone(),
+                from: record.uid,
+                into: *into,
+                version: *version,
+                seq: *seq,
+                seen: SeenByName::new(table, seen),
+            }),
             _ => None,
         };
         records.filter_map(one).collect()
@@ -106,6 +114,8 @@ pub(crate) struct Merge<'a> {
     pub(crate) version: Version,
     /// Where the decision came from; none if it was taken here.
     pub(crate) source: Option<LinkId>,
+    /// What was known there of the record that goes.
+    pub(crate) seen: Option<&'a SeenByName>,
 }
 
 impl Merge<'_> {
@@ -159,22 +169,33 @@ impl Merge<'_> {
         RowState::uniform(ColumnState { version, effective: None, seq, source: self.source, base: None })
     }
 
-    /// Values written here that the central has not seen, of a record that goes.
+    /// Values of a record that goes, written here, that whoever decided has not seen; those that he had seen are listed
+    /// where he is.
     fn lost(&self, setting: &Setting, from: &Record, into: &Record, now: TimeMs) -> Vec<Conflict> {
         let mut lost = Vec::new();
         for (index, column) in self.table.columns.iter().enumerate() {
             let (gone, stays) = (from.state.of(column.id), into.state.of(column.id));
             let is_own = is_unacknowledged(gone, setting.uplink, setting.acknowledged);
-            if is_own && from.values[index] != into.values[index] && !column.is_default(&from.values[index]) {
+            let is_listed = self.seen.is_some_and(|seen| {
+                let seen = seen.of(&column.name);
+                gone.version == seen.version || Some(gone.version) == seen.base
+            });
+            if is_own
+                && !is_listed
+                && from.values[index] != into.values[index]
+                && !column.is_default(&from.values[index])
+            {
                 lost.push(Conflict {
                     link: setting.link,
                     table: self.table.name.clone(),
                     uid: self.into,
                     column: Some(column.name.clone()),
                     kind: ConflictKind::Values,
-                    winner: ConflictSide::of(Some(&into.values[index]), stays.version),
-                    loser: ConflictSide::of(Some(&from.values[index]), gone.version),
+                    rule: ConflictRule::SameAs,
+                    winner: ConflictSide::of(Some(&into.values[index]), stays.version).at(stays.effective),
+                    loser: ConflictSide::of(Some(&from.values[index]), gone.version).at(gone.effective),
                     found: now,
+                    clock_doubted: false,
                 });
             }
         }

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::limits::TIME_MS_MAX;
 use saddlebag_formats::{ColumnState, NodeId, RowState, Seq, TimeMs, Uid, Value, Version};
-use saddlebag_stores::config::Direction;
-use saddlebag_stores::ledger::{BesideWhy, Conflict, ConflictKind, ConflictSide, HeldKind};
-use saddlebag_stores::raise::is_unacknowledged;
+use saddlebag_stores::config::{DeletePolicy, Direction};
+use saddlebag_stores::ledger::{BesideWhy, Conflict, ConflictKind, ConflictRule, ConflictSide, HeldKind};
+use saddlebag_stores::raise::{is_unacknowledged, upon_deletion};
 use saddlebag_stores::record::{Key, Known, Record, Tombstone};
 use saddlebag_stores::tracking::{TrackedColumn, TrackedTable, Tracking};
 
 use crate::incoming::{Incoming, IncomingAction, IncomingColumn, SeenByName};
-use crate::merge::{self, Local, New, Outcome, Setting, Side};
+use crate::merge::{self, Local, New, Outcome, Pair, Setting, Side, Treatment};
 
 /// A row to be written.
 #[derive(Debug, Clone)]
@@ -38,7 +39,7 @@ impl Write {
     }
 
     /// Sets aside the columns that this schema lacks.
-    fn set_absent_aside(&mut self, table: &TrackedTable) {
+    pub(crate) fn set_absent_aside(&mut self, table: &TrackedTable) {
         for index in self.values.keys().filter(|index| table.columns[**index].absent.is_some()) {
             self.aside.insert(*index, Aside { shown: None, why: BesideWhy::NoColumn });
         }
@@ -59,6 +60,19 @@ pub(crate) struct Deletion {
     pub(crate) cause: usize,
     pub(crate) record: Record,
     pub(crate) version: Version,
+    /// What it had not seen and takes away all the same, where the table's rule has it so.
+    pub(crate) lost: Vec<Conflict>,
+}
+
+/// An edit of a record that was deleted here and stays so: it goes again where the edit came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Reburial {
+    pub(crate) cause: usize,
+    pub(crate) tombstone: Tombstone,
+    /// What is lost by it.
+    pub(crate) lost: Vec<Conflict>,
+    /// The record as it stands again if something refers to it.
+    pub(crate) instead: Write,
 }
 
 /// What is to become of a change.
@@ -70,17 +84,22 @@ pub(crate) enum Planned {
     Delete(Box<Deletion>),
     /// The record was deleted by somebody who had not seen what stands here: it is kept.
     Keep(Box<Deletion>),
+    /// The record was edited by somebody who had not seen that it is deleted: it stays so, unless something refers to it.
+    Rebury(Box<Reburial>),
     /// It cannot be applied now.
     Hold(HeldKind, String),
 }
+
+/// Columns that are decided about together, by index.
+type Unit = Vec<(usize, New)>;
 
 /// All that a decision about a record may look at.
 pub(crate) struct Planner<'a> {
     pub(crate) setting: Setting,
     pub(crate) tracking: &'a Tracking,
-    /// How far the sender's clock is ahead of this node's, in milliseconds.
-    pub(crate) ahead_ms: i64,
     pub(crate) now: TimeMs,
+    /// Whether this node's own clock is not to be believed.
+    pub(crate) clock_doubted: bool,
     /// This node.
     pub(crate) me: NodeId,
     /// The names of nodes.
@@ -129,7 +148,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Finds the incoming columns here and gives those that are shared, with their index and effective time.
+    /// Finds the incoming columns here and gives those that are shared, with their index.
     fn with_columns(
         &self,
         table: &TrackedTable,
@@ -150,11 +169,7 @@ impl Planner<'_> {
             if column.new.version.time.0 > TIME_MS_MAX {
                 return quarantine(format!("the version of `{name}` of `{}` lies beyond the year 9999", table.name));
             }
-            let mut new = column.new.clone();
-            if self.setting.side == Side::Central && new.effective.is_none() {
-                new.effective = merge::effective_time(new.version, new.base, self.ahead_ms);
-            }
-            found.push((index, new));
+            found.push((index, column.new.clone()));
         }
         found.sort_by_key(|(index, _)| *index);
         decide(found)
@@ -200,43 +215,46 @@ impl Planner<'_> {
             table.columns.iter().map(|column| (column.id, *record.state.of(column.id))).collect();
         let (mut values, mut all) = (BTreeMap::new(), record.values.clone());
         let (mut conflicts, mut changed, identity) = (Vec::new(), false, table.identity_columns());
-        for (index, new) in columns {
-            let column = &table.columns[index];
-            let known = record.state.of(column.id);
-            let value = &record.values[index];
-            let (here, came_default) = (column.is_default(value), column.is_default(&new.value));
-            let local = Local { value, state: known, is_default: here, came_default };
-            let is_unknown = record.unknown.contains(&column.id);
-            let is_other_name = is_same && identity.contains(&index) && new.value != *value;
-            let outcome = if is_unknown {
-                Outcome::Taken
-            } else if is_other_name {
-                // The record that goes on keeps its name; that of the other is not lost for it.
-                Outcome::Conflict { incoming_wins: false }
-            } else {
-                merge::merge(&self.setting, &new, local)
-            };
-            if let Outcome::Conflict { incoming_wins } = outcome {
-                conflicts.push(self.value_conflict(table, record.uid, column, &new, local, incoming_wins));
+        for unit in self.units(table, columns) {
+            let is_other_name =
+                |(index, new): &(usize, New)| is_same && identity.contains(index) && new.value != record.values[*index];
+            // The record that goes on keeps its name; that of the other is not lost for it.
+            let keeps_name = unit.iter().any(is_other_name);
+            let (unknown, known): (Vec<_>, Vec<_>) =
+                unit.into_iter().partition(|(index, _)| record.unknown.contains(&table.columns[*index].id));
+            for (index, new) in unknown {
+                changed = true;
+                let mut taken = merge::taken(&self.setting, &new, None, seq);
+                taken.source = taken.source.filter(|_| !is_same);
+                states.insert(table.columns[index].id, taken);
+                all[index] = new.value.clone();
+                values.insert(index, new.value);
             }
-            match outcome {
-                Outcome::Same | Outcome::Kept => {}
-                Outcome::Taken | Outcome::Conflict { incoming_wins: true } => {
-                    changed = true;
-                    let known = Some(known).filter(|_| !is_unknown);
-                    let mut taken = merge::taken(&self.setting, &new, known, seq);
+            let pairs: Vec<Pair<'_>> = known.iter().map(|(index, new)| self.pair(table, record, *index, new)).collect();
+            let outcome = if keeps_name {
+                Outcome::Conflict { incoming_wins: false, rule: ConflictRule::SameAs }
+            } else {
+                merge::merge(&self.setting, treatment(table, &known), &pairs)
+            };
+            if let Outcome::Conflict { incoming_wins, rule } = outcome {
+                let differing = known.iter().zip(&pairs).filter(|(_, pair)| pair.new.value != *pair.local.value);
+                conflicts.extend(differing.map(|((index, _), pair)| {
+                    self.value_conflict(table, record.uid, &table.columns[*index], pair, (incoming_wins, rule))
+                }));
+            }
+            let decided: Vec<_> = pairs.iter().map(|pair| merge::after(outcome, &self.setting, pair, seq)).collect();
+            for ((index, new), decided) in known.into_iter().zip(decided) {
+                let Some((mut state, came)) = decided else { continue };
+                changed = true;
+                if came {
                     // Its sender may have both records yet, and this value only in the one that goes.
-                    taken.source = taken.source.filter(|_| !is_same);
-                    states.insert(column.id, taken);
-                    if new.value != *value || is_unknown {
+                    state.source = state.source.filter(|_| !is_same);
+                    if new.value != record.values[index] {
                         all[index] = new.value.clone();
                         values.insert(index, new.value);
                     }
                 }
-                Outcome::Returned | Outcome::Conflict { incoming_wins: false } => {
-                    changed = true;
-                    states.insert(column.id, merge::returned(known, &self.setting, seq));
-                }
+                states.insert(table.columns[index].id, state);
             }
         }
         let states: Vec<_> = states.into_iter().collect();
@@ -254,6 +272,26 @@ impl Planner<'_> {
         };
         write.set_absent_aside(table);
         Planned::Write(Box::new(write))
+    }
+
+    /// Columns that are decided about together: at a central, those that are merged as one value. A satellite decides
+    /// nothing, and takes what it may take.
+    fn units(&self, table: &TrackedTable, columns: Unit) -> Vec<Unit> {
+        let mut units: Vec<(Option<usize>, Unit)> = Vec::with_capacity(columns.len());
+        for (index, new) in columns {
+            let group = table.group_of(table.columns[index].id).filter(|_| self.setting.side == Side::Central);
+            match units.iter_mut().find(|(known, _)| group.is_some() && *known == group) {
+                Some((_, unit)) => unit.push((index, new)),
+                None => units.push((group, vec![(index, new)])),
+            }
+        }
+        units.into_iter().map(|(_, unit)| unit).collect()
+    }
+
+    fn pair<'b>(&self, table: &'b TrackedTable, record: &'b Record, index: usize, new: &'b New) -> Pair<'b> {
+        let (column, value) = (&table.columns[index], &record.values[index]);
+        let (is_default, came_default) = (column.is_default(value), column.is_default(&new.value));
+        Pair { new, local: Local { value, state: record.state.of(column.id), is_default, came_default } }
     }
 
     /// "A *creation* whose natural values differ from those of the live record with that uid (its key was
@@ -290,11 +328,10 @@ impl Planner<'_> {
         columns: Vec<(usize, New)>,
         seq: Seq,
     ) -> Planned {
-        let Setting { side, link, uplink, acknowledged } = self.setting;
+        let Setting { side, link, uplink, acknowledged, went_on_from, .. } = self.setting;
         if side == Side::Satellite {
-            let deletion = deletion_state(tombstone);
             // Its central has not been told of the deletion yet, and will decide.
-            if is_unacknowledged(&deletion, uplink, acknowledged) {
+            if is_unacknowledged(&tombstone.as_column(), uplink, acknowledged) {
                 return Planned::Nothing;
             }
             return if whole {
@@ -311,26 +348,50 @@ impl Planner<'_> {
         if columns.iter().all(is_seen) {
             return Planned::Nothing;
         }
+        // Whoever entered it anew edited nothing: "a creation is never deleted by an older tombstone".
+        let is_creation = whole && columns.iter().all(|(_, new)| new.base.is_none());
+        // Who enters a record again after its deletion, or decided below that it stands, has seen it.
+        let has_seen_it = columns.iter().any(|(_, new)| new.base == Some(tombstone.version));
+        let (writer, deleted) = (tombstone.version.writer, tombstone.version);
+        let is_own = tombstone.source == Some(link)
+            || columns.iter().any(|(_, new)| new.version.writer == writer && new.version > deleted);
+        let goes = table.delete == DeletePolicy::Delete && !is_creation && !has_seen_it && !is_own;
+        let lost = if goes {
+            let unseen = columns.iter().filter(|column| !is_seen(column));
+            let values = unseen.map(|(index, new)| (*index, &new.value, new.version, new.effective));
+            self.lost(table, tombstone.uid, tombstone.version, values)
+        } else {
+            Vec::new()
+        };
         let mut write = self.revive(table, tombstone, seq);
         write.cause = Some(cause);
         let mut states: BTreeMap<u16, ColumnState> =
             table.columns.iter().map(|column| (column.id, *write.state.of(column.id))).collect();
         let mut latest = tombstone.version;
+        // It was brought back in a history that this node had itself, and lost.
+        let is_own_past = |(_, new): &(usize, New)| new.base == Some(Version::YOURS);
+        let is_told =
+            tombstone.source == Some(link) || (tombstone.seq <= went_on_from && columns.iter().all(is_own_past));
         for (index, new) in columns {
             let column = &table.columns[index];
             latest = latest.max(new.version);
-            states.insert(column.id, merge::taken(&self.setting, &new, Some(tombstone.state.of(column.id)), seq));
+            let taken = merge::taken(&self.setting, &new, Some(tombstone.state.of(column.id)), seq);
+            states.insert(column.id, upon_deletion(taken, tombstone, uplink, acknowledged));
             write.values.insert(index, new.value);
         }
         let states: Vec<_> = states.into_iter().collect();
         write.state = RowState::from_columns(&states).unwrap_or(write.state);
         write.hash = self.hash_of(table, &write);
         write.set_absent_aside(table);
+        if !is_told && !has_seen_it {
+            write.conflicts.push(self.deletion_conflict(table, tombstone.uid, latest, tombstone.version));
+        }
+        if goes {
+            let tombstone = Tombstone { seq, source: None, ..tombstone.clone() };
+            return Planned::Rebury(Box::new(Reburial { cause, tombstone, lost, instead: write }));
+        }
         if write.lacks_values(table, tombstone) {
             return quarantine("it brings back a record that went unseen, so that its values are not known".to_owned());
-        }
-        if tombstone.source != Some(link) {
-            write.conflicts.push(self.deletion_conflict(table, tombstone.uid, latest, tombstone.version));
         }
         Planned::Write(Box::new(write))
     }
@@ -346,13 +407,24 @@ impl Planner<'_> {
             key: None,
             values: table.columns.iter().enumerate().filter_map(value).collect(),
             aside: BTreeMap::new(),
-            state: asserted(table, &tombstone.state, seq),
+            state: self.asserted_again(table, tombstone, seq),
             hash: 0,
             conflicts: Vec::new(),
         };
         write.hash = self.hash_of(table, &write);
         write.set_absent_aside(table);
         write
+    }
+
+    /// Its columns at a new place, against all links.
+    fn asserted_again(&self, table: &TrackedTable, tombstone: &Tombstone, seq: Seq) -> RowState {
+        let Setting { uplink, acknowledged, .. } = self.setting;
+        let again = |column: &TrackedColumn| {
+            let known = ColumnState { seq, source: None, ..*tombstone.state.of(column.id) };
+            (column.id, upon_deletion(known, tombstone, uplink, acknowledged))
+        };
+        let columns: Vec<_> = table.columns.iter().map(again).collect();
+        RowState::from_columns(&columns).unwrap_or_else(|| tombstone.state.clone())
     }
 
     fn hash_of(&self, table: &TrackedTable, write: &Write) -> u64 {
@@ -368,8 +440,8 @@ impl Planner<'_> {
         (version, known): (Version, Option<Seq>),
         seen: &SeenByName,
     ) -> Planned {
-        let deletion = Box::new(Deletion { cause, record: record.clone(), version });
-        let Setting { side, link, uplink, acknowledged } = self.setting;
+        let mut deletion = Box::new(Deletion { cause, record: record.clone(), version, lost: Vec::new() });
+        let Setting { side, link, uplink, acknowledged, .. } = self.setting;
         let states = || table.columns.iter().map(|column| (column, record.state.of(column.id)));
         if side == Side::Satellite {
             // A record with an edit that the central has not seen stands until the central has.
@@ -384,10 +456,65 @@ impl Planner<'_> {
         }
         let is_seen = |(column, state): (&TrackedColumn, &ColumnState)| {
             let known = seen.of(&column.name);
-            let own = state.version.writer == version.writer && state.version < version;
-            own || state.version == known.version || Some(state.version) == known.base || state.source == Some(link)
+            let own = state.version.writer == version.writer
+                && state.version < version
+                && self.setting.is_one_history(version.writer);
+            // It was made in a history that this node had itself, and lost.
+            let is_own_past = known.base == Some(Version::YOURS) && state.seq <= self.setting.went_on_from;
+            own || is_own_past
+                || state.version == known.version
+                || Some(state.version) == known.base
+                || (state.source == Some(link) && !self.setting.is_late)
         };
-        if states().all(is_seen) { Planned::Delete(deletion) } else { Planned::Keep(deletion) }
+        if is_on(Fault::DeletedUnseen) || states().all(is_seen) {
+            return Planned::Delete(deletion);
+        }
+        if table.delete == DeletePolicy::Keep {
+            return Planned::Keep(deletion);
+        }
+        let unseen =
+            table.columns.iter().enumerate().filter(|(_, column)| !is_seen((*column, record.state.of(column.id))));
+        let values = unseen.map(|(index, column)| {
+            let state = record.state.of(column.id);
+            (index, &record.values[index], state.version, state.effective)
+        });
+        deletion.lost = self.lost(table, record.uid, version, values);
+        Planned::Delete(deletion)
+    }
+
+    /// What a deletion takes away that it had not seen: each value of it, and the deletion itself.
+    fn lost<'b>(
+        &self,
+        table: &TrackedTable,
+        uid: Uid,
+        deleted: Version,
+        values: impl Iterator<Item = (usize, &'b Value, Version, Option<TimeMs>)>,
+    ) -> Vec<Conflict> {
+        let entry = |column: Option<&TrackedColumn>, kind, loser| Conflict {
+            link: self.setting.link,
+            table: table.name.clone(),
+            uid,
+            column: column.map(|column| column.name.clone()),
+            kind,
+            rule: ConflictRule::Delete,
+            winner: ConflictSide::of(None, deleted),
+            loser,
+            found: self.now,
+            clock_doubted: self.clock_doubted,
+        };
+        let (mut lost, mut latest) = (Vec::new(), None);
+        for (index, value, version, effective) in values {
+            let column = &table.columns[index];
+            latest = latest.max(Some(version));
+            if !column.is_quiet {
+                let loser = ConflictSide::of(Some(value), version).at(effective);
+                lost.push(entry(Some(column), ConflictKind::Values, loser));
+            }
+        }
+        if let (Some(latest), false) = (latest, lost.is_empty()) {
+            lost.push(entry(None, ConflictKind::Deletion, ConflictSide::of(None, latest)));
+        }
+        lost
     }
 
     fn value_conflict(
@@ -395,12 +522,11 @@ impl Planner<'_> {
         table: &TrackedTable,
         uid: Uid,
         column: &TrackedColumn,
-        new: &New,
-        local: Local<'_>,
-        incoming_wins: bool,
+        Pair { new, local }: &Pair<'_>,
+        (incoming_wins, rule): (bool, ConflictRule),
     ) -> Conflict {
-        let came = ConflictSide::of(Some(&new.value), new.version);
-        let stood = ConflictSide::of(Some(local.value), local.state.version);
+        let came = ConflictSide::of(Some(&new.value), new.version).at(new.effective);
+        let stood = ConflictSide::of(Some(local.value), local.state.version).at(local.state.effective);
         let (winner, loser) = if incoming_wins { (came, stood) } else { (stood, came) };
         Conflict {
             link: self.setting.link,
@@ -408,9 +534,11 @@ impl Planner<'_> {
             uid,
             column: Some(column.name.clone()),
             kind: ConflictKind::Values,
+            rule,
             winner,
             loser,
             found: self.now,
+            clock_doubted: self.clock_doubted,
         }
     }
 
@@ -428,9 +556,11 @@ impl Planner<'_> {
             uid: incoming.uid,
             column: Some(column.to_owned()),
             kind: ConflictKind::Values,
+            rule: ConflictRule::Replaced,
             winner: ConflictSide::of(value, version),
-            loser: ConflictSide::of(Some(&lost.value), lost.version),
+            loser: ConflictSide::of(Some(&lost.value), lost.version).at(lost.effective),
             found: self.now,
+            clock_doubted: self.clock_doubted,
         }
     }
 
@@ -448,16 +578,22 @@ impl Planner<'_> {
             uid,
             column: None,
             kind: ConflictKind::Deletion,
+            rule: ConflictRule::Keep,
             winner: ConflictSide::of(None, kept),
             loser: ConflictSide::of(None, deleted),
             found: self.now,
+            clock_doubted: self.clock_doubted,
         }
     }
 }
 
-/// The state of a record that stands against all links: it travels whole to everybody.
-pub(crate) fn asserted(table: &TrackedTable, state: &RowState, seq: Seq) -> RowState {
-    let column = |column: &TrackedColumn| (column.id, ColumnState { seq, source: None, ..*state.of(column.id) });
+/// The state of a record whose deletion is refused: it travels whole to every satellite. A district's central has not been
+/// told of the deletion, and is not told again what it has acknowledged.
+pub(crate) fn state_of_staying(table: &TrackedTable, state: &RowState, setting: &Setting, seq: Seq) -> RowState {
+    let column = |column: &TrackedColumn| {
+        let known = merge::returned(state.of(column.id), setting, seq);
+        (column.id, ColumnState { source: known.source.filter(|source| Some(*source) == setting.uplink), ..known })
+    };
     let columns: Vec<_> = table.columns.iter().map(column).collect();
     RowState::from_columns(&columns).unwrap_or_else(|| state.clone())
 }
@@ -466,10 +602,10 @@ fn quarantine(reason: String) -> Planned {
     Planned::Hold(HeldKind::Quarantined, reason)
 }
 
-/// A tombstone's deletion as the state of a column, to ask whether it is acknowledged.
-fn deletion_state(tombstone: &Tombstone) -> ColumnState {
-    let Tombstone { version, seq, source, .. } = tombstone;
-    ColumnState { version: *version, effective: None, seq: *seq, source: *source, base: None }
+/// How columns that are decided about together are treated.
+fn treatment(table: &TrackedTable, unit: &[(usize, New)]) -> Treatment {
+    let column = unit.first().map(|(index, _)| &table.columns[*index]);
+    column.map_or_else(Treatment::default, |column| Treatment { policy: column.conflicts, is_quiet: column.is_quiet })
 }
 
 /// Why a value cannot stand in a column nor beside the record: the two ends do not agree on what the column is.

@@ -6,9 +6,9 @@ use std::io::{BufReader, Read};
 use saddlebag_formats::PayloadReader;
 use saddlebag_formats::envelope::Head;
 use saddlebag_formats::header::{BundleHeader, KeyId};
-use saddlebag_formats::members::{Binding, Health, Receipt};
+use saddlebag_formats::members::{Binding, Digests, Health, Receipt};
 use saddlebag_formats::payload::PayloadError;
-use saddlebag_formats::{NodeId, TableChanges};
+use saddlebag_formats::{NodeId, TableChanges, Uid};
 use saddlebag_keys::card::Card;
 use saddlebag_keys::node_keys::NodeKeys;
 use saddlebag_keys::sealing;
@@ -53,17 +53,22 @@ impl<'a> Signed<'a> {
         let (binding, health) = (reader.binding().clone(), reader.health().clone());
         let (receipts, mut merges) = (reader.take_receipts(), Vec::new());
         let (mut kept, mut is_large) = (Vec::new(), false);
+        let mut records: Vec<(String, Vec<Uid>)> = Vec::new();
         while let Some(tables) = reader.next_changes().map_err(|source| self.contents(source))? {
             merges.extend(Merged::announced(&tables));
+            for table in &tables {
+                records.push((table.table.name.clone(), table.records.iter().map(|record| record.uid).collect()));
+            }
             is_large |= reader.counts().records > records_at_once;
             kept.push(tables);
             if is_large {
                 kept.clear();
             }
         }
+        let digests = reader.take_digests();
         let has_changes = reader.finish().map_err(|source| self.contents(source))?.records > 0;
         let changes = if is_large { Members::Again(self, keys) } else { Members::Decoded(kept) };
-        Ok(Opened { binding, health, receipts, merges, has_changes, changes })
+        Ok(Opened { binding, health, receipts, merges, digests, records, has_changes, changes })
     }
 
     fn reader(&self, keys: &NodeKeys) -> Result<PayloadReader<BufReader<impl Read + use<'a>>>, ImportError> {
@@ -88,6 +93,10 @@ pub(crate) struct Opened<'a> {
     pub(crate) receipts: Vec<Receipt>,
     /// Records that turned out to be others.
     pub(crate) merges: Vec<Announced>,
+    /// What there is to compare.
+    pub(crate) digests: Digests,
+    /// The records that it brings changes of, by table.
+    pub(crate) records: Vec<(String, Vec<Uid>)>,
     pub(crate) has_changes: bool,
     changes: Members<'a>,
 }
@@ -106,7 +115,15 @@ impl Opened<'_> {
 
     /// Whether it says more than what has arrived and how its sender does.
     pub(crate) fn has_contents(&self) -> bool {
-        self.has_changes || !self.receipts.is_empty() || self.binding.nodes.is_some()
+        let Digests { finer, wanted, .. } = &self.digests;
+        let Binding { nodes, entries, refused_entries, .. } = &self.binding;
+        self.has_changes
+            || finer.is_some()
+            || !wanted.is_empty()
+            || !self.receipts.is_empty()
+            || nodes.is_some()
+            || !entries.is_empty()
+            || !refused_entries.is_empty()
     }
 
     /// Gives the changes member by member.

@@ -12,7 +12,7 @@ use saddlebag_stores::tracking::{TrackedColumn, TrackedTable, Tracking, named_ke
 use saddlebag_stores::{Store, StoreError};
 
 use crate::merge::Side;
-use crate::plan::{Planner, Write};
+use crate::plan::{Planner, Reburial, Write};
 
 /// A record of a table, by number and uid.
 pub(crate) type Target = (u32, Uid);
@@ -57,13 +57,21 @@ pub(crate) fn target(tracking: &Tracking, column: &TrackedColumn, value: &Value)
     }
 }
 
-/// Looks up all targets, in bulk, and adds to `writes` the deleted records that come back because of them; those in
-/// `gone` cannot.
+/// Deleted records that others may bring back.
+#[derive(Debug, Default)]
+pub(crate) struct Buried<'a> {
+    /// Those that cannot come back.
+    pub(crate) gone: Option<&'a HashSet<Target>>,
+    /// Edits of those that stay deleted unless something refers to them. What comes back is taken out.
+    pub(crate) edited: Vec<Reburial>,
+}
+
+/// Looks up all targets, in bulk, and adds to `writes` the deleted records that come back because of them.
 pub(crate) fn resolve(
     store: &mut dyn Store,
     planner: &Planner<'_>,
     writes: &mut Vec<Write>,
-    gone: &HashSet<Target>,
+    buried: &mut Buried<'_>,
 ) -> Result<Keys, StoreError> {
     let mut keys = Keys::default();
     let mut looked_at = 0;
@@ -83,7 +91,7 @@ pub(crate) fn resolve(
             uids.sort_unstable();
             uids.dedup();
             let Some(table) = planner.tracking.by_number(number) else { continue };
-            look_up(store, planner, table, &uids, (&mut keys, gone), writes)?;
+            look_up(store, planner, table, &uids, (&mut keys, buried), writes)?;
         }
     }
     Ok(keys)
@@ -99,7 +107,7 @@ fn look_up(
     planner: &Planner<'_>,
     table: &TrackedTable,
     uids: &[Uid],
-    (keys, gone): (&mut Keys, &HashSet<Target>),
+    (keys, buried): (&mut Keys, &mut Buried<'_>),
     writes: &mut Vec<Write>,
 ) -> Result<(), StoreError> {
     let found = store.keys(table, uids)?;
@@ -123,9 +131,19 @@ fn look_up(
         match deleted.get(&uid) {
             Some(Known::Deleted(tombstone)) => {
                 let seq = store.next_seq()?;
-                let mut write = planner.revive(table, tombstone, seq);
-                if write.lacks_values(table, tombstone) || gone.contains(&(table.number, uid)) {
-                    keys.absent.insert((table.number, uid));
+                let target = (table.number, uid);
+                let edited = buried.edited.iter().position(|reburial| of(&reburial.instead) == target);
+                let mut write = match edited {
+                    Some(at) => buried.edited[at].instead.clone(),
+                    None => planner.revive(table, tombstone, seq),
+                };
+                if write.lacks_values(table, tombstone) || buried.gone.is_some_and(|gone| gone.contains(&target)) {
+                    keys.absent.insert(target);
+                    continue;
+                }
+                if let Some(at) = edited {
+                    buried.edited.swap_remove(at);
+                    writes.push(write);
                     continue;
                 }
                 let kept = tombstone.state.latest();

@@ -9,6 +9,7 @@ use saddlebag_formats::{Action, RecordChange, Seq, TableChanges, Uid};
 use saddlebag_stores::ledger::Link;
 
 use crate::apply::Changes;
+use crate::clocks::Receipt;
 use crate::error::ImportError;
 use crate::holding;
 use crate::import::Importer;
@@ -24,19 +25,64 @@ pub(crate) struct Turns<'a> {
     pub(crate) seen: Seq,
     /// How much of it the bundle knows to be acknowledged; 0 from a central.
     pub(crate) after: Seq,
-    pub(crate) ahead_ms: i64,
+    /// What bounds the times in the bundle; none if nothing does.
+    pub(crate) receipt: Option<Receipt>,
+    /// Whether this node's own clock is not to be believed.
+    pub(crate) clock_doubted: bool,
     pub(crate) merged: &'a Merged,
+    /// How the changes stand to those that came before.
+    pub(crate) standing: Standing,
+}
+
+/// How a bundle's changes stand to those that came before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// They follow them.
+    Next,
+    /// They are the first of a new history of their sender.
+    Anew,
+    /// They belong to an earlier history of their sender.
+    Late,
 }
 
 impl Turns<'_> {
     /// All at once, over what is held.
     pub(crate) fn at_once(&self, importer: &mut Importer<'_>, opened: &mut Opened<'_>) -> Result<Tally, ImportError> {
+        if self.standing == Standing::Late {
+            return self.late(importer, opened);
+        }
         let mut changes = Changes::held(importer.store, self.link.id, self.merged)?;
         opened.each(&mut |tables| {
+            self.confirm(importer, &tables)?;
             self.incoming(tables, |incoming| changes.add(incoming, self.merged, importer.store.tracking()));
             Ok(())
         })?;
-        importer.apply(self.link, &changes, self.ahead_ms)
+        importer.apply(self.link, &changes, self.clock_doubted)
+    }
+
+    /// All at once, under what is held: that is of a later history.
+    fn late(&self, importer: &mut Importer<'_>, opened: &mut Opened<'_>) -> Result<Tally, ImportError> {
+        let mut changes = Changes::default();
+        opened.each(&mut |tables| {
+            self.incoming(tables, |mut incoming| {
+                // Its sender has forgotten it: what is taken of it goes there too.
+                let forgotten = incoming.known(Seq(0));
+                incoming.set_known(&forgotten);
+                changes.add(incoming, self.merged, importer.store.tracking());
+            });
+            Ok(())
+        })?;
+        for held in holding::load(importer.store, self.link.id)? {
+            changes.add(held, self.merged, importer.store.tracking());
+        }
+        importer.apply_late(self.link, &changes, self.clock_doubted)
+    }
+
+    fn confirm(&self, importer: &mut Importer<'_>, tables: &[TableChanges]) -> Result<(), ImportError> {
+        if self.standing == Standing::Anew {
+            importer.confirm(self.link.id, tables, self.seen)?;
+        }
+        Ok(())
     }
 
     /// Member by member.
@@ -47,6 +93,7 @@ impl Turns<'_> {
             .collect();
         let (mut deletions, mut tally) = (Vec::new(), Tally::default());
         opened.each(&mut |tables| {
+            self.confirm(importer, &tables)?;
             let mut changes = Changes::default();
             self.incoming(tables, |incoming| {
                 if matches!(incoming.action, IncomingAction::Delete { .. }) {
@@ -58,7 +105,7 @@ impl Turns<'_> {
                     changes.add(change, self.merged, importer.store.tracking());
                 }
             });
-            let turn = importer.apply_turn(self.link, &changes, self.ahead_ms, false)?;
+            let turn = importer.apply_turn(self.link, &changes, self.clock_doubted, false)?;
             // What is parked or quarantined now is counted when it still is at the end.
             tally += Tally { parked: 0, quarantined: 0, ..turn };
             Ok(())
@@ -68,7 +115,7 @@ impl Turns<'_> {
         for deletion in deletions {
             changes.add(deletion, self.merged, importer.store.tracking());
         }
-        tally += importer.apply(self.link, &changes, self.ahead_ms)?;
+        tally += importer.apply(self.link, &changes, self.clock_doubted)?;
         Ok(tally)
     }
 
@@ -78,6 +125,10 @@ impl Turns<'_> {
             for record in table.records.into_iter().filter(|record| !is_merge(record)) {
                 if let Some(mut incoming) = Incoming::new(&table.table, record, self.seen) {
                     incoming.after = self.after;
+                    // Once, and before it may be held: what is tried again later must not claim more than it did.
+                    if let Some(receipt) = &self.receipt {
+                        incoming.bound_times(receipt);
+                    }
                     take(incoming);
                 }
             }

@@ -193,6 +193,12 @@ pub enum ListError {
         /// Who has them.
         other: NodeName,
     },
+    /// A node that is not in the list.
+    #[error("the deployment does not list the node {id}")]
+    NotListed {
+        /// Its id.
+        id: NodeId,
+    },
     /// A satellite without a central, or whose central is not listed before it.
     #[error("{name} is listed without a central that could speak for it")]
     NoCentral {
@@ -282,6 +288,35 @@ impl NodeList {
         list.nodes.push(node);
         list.check()?;
         Ok(list)
+    }
+
+    /// The next list, in which a node has another role.
+    ///
+    /// # Errors
+    /// [`ListError::NotListed`]; [`ListError::NoCentral`] if a node without a central, or with satellites, would become
+    /// a satellite.
+    pub fn with_role(&self, id: NodeId, role: Role) -> Result<Self, ListError> {
+        let number = self.number.checked_add(1).ok_or(ListError::BadNumber { number: self.number })?;
+        let mut list = Self { number, ..self.clone() };
+        let node = list.nodes.iter_mut().find(|node| node.id == id).ok_or(ListError::NotListed { id })?;
+        node.role = role;
+        list.check()?;
+        Ok(list)
+    }
+
+    /// Whether `id` is `above`, or a satellite of it, or of a satellite of it, and so on.
+    #[must_use]
+    pub fn is_within(&self, id: NodeId, above: NodeId) -> bool {
+        let mut at = Some(id);
+        // A central stands before its satellites: no chain is longer than the list.
+        for _ in 0..=self.nodes.len() {
+            match at {
+                Some(id) if id == above => return true,
+                Some(id) => at = self.node(id).and_then(|node| node.central),
+                None => return false,
+            }
+        }
+        false
     }
 
     /// The deployment.

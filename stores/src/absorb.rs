@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use saddlebag_formats::ambient::Entropy;
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::identity::AssignedUids;
 use saddlebag_formats::{TimeMs, Uid, Value, Version};
 
@@ -255,13 +256,16 @@ impl Absorb<'_> {
             Some(hash) if hash != stored.hash => {
                 let all = ids(table);
                 let changed = gone.changed.as_deref().filter(|changed| !changed.is_empty()).unwrap_or(&all);
-                raise::edited(&stored.state, changed, &all, gone.at, self.context, seq)
+                raise::edited(&stored.state, &table.with_companions(changed), &all, gone.at, self.context, seq)
             }
             _ => stored.state,
         };
         let (uid, number) = (stored.uid, table.number);
         let version = Version::after(Some(state.latest()), gone.at, self.context.writer);
         let tombstone = Tombstone { uid, table: number, version, seq, source: None, state, values, same_as: None };
+        if is_on(Fault::TombstoneLost) {
+            return Ok(());
+        }
         self.store.keep_tombstone(&tombstone, Some(&gone.origin))?;
         self.buried.push((number, uid));
         self.absorbed.deleted += 1;
@@ -419,7 +423,8 @@ impl Absorb<'_> {
             return self.first_sight(table, Moving { edited, stored }, &values);
         }
         let seq = self.store.next_seq()?;
-        let state = raise::edited(&stored.state, named.unwrap_or(&all), &all, edited.at, self.context, seq);
+        let changed = table.with_companions(named.unwrap_or(&all));
+        let state = raise::edited(&stored.state, &changed, &all, edited.at, self.context, seq);
         self.store.save_state(table, &edited.key, &Stored { hash, state, ..stored })?;
         self.absorbed.changed += u64::from(!stored.home);
         Ok(())

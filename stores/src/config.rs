@@ -6,6 +6,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+mod policy;
+
+pub use policy::{ConflictPolicies, ConflictPolicy, DeletePolicy};
+
 /// `[tables.NAME]` for every table that is kept in step.
 pub type TablesConfig = BTreeMap<String, TableConfig>;
 
@@ -22,6 +26,15 @@ pub struct TableConfig {
     /// Columns that stay at home.
     #[serde(default)]
     pub exclude: Vec<String>,
+    /// Which of two values stands, where two places wrote one column without having seen each other's value.
+    #[serde(default)]
+    pub conflicts: ConflictPolicies,
+    /// Columns that are merged as one value.
+    #[serde(default)]
+    pub together: Vec<Vec<String>>,
+    /// Columns of which the newest value stands, and nobody is told.
+    #[serde(default)]
+    pub quiet: Vec<String>,
     /// What becomes of a record that was deleted in one place and edited in another.
     #[serde(default)]
     pub delete: DeletePolicy,
@@ -86,15 +99,6 @@ pub enum Direction {
     Down,
     /// Not at all: its rows are known, so that others can refer to them.
     Match,
-}
-
-/// What becomes of a record that was deleted in one place and edited, or newly referred to, in another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeletePolicy {
-    /// It is kept, and returns to where it was deleted.
-    #[default]
-    Keep,
 }
 
 /// An identity that cannot be read.

@@ -1,12 +1,17 @@
 //! What saddlebag itself remembers in the application's database: links, held changes, conflicts, receipts.
 
+use saddlebag_formats::history::History;
 use saddlebag_formats::limits::SENT_BUNDLES_MAX;
 use saddlebag_formats::members::Receipt;
 use saddlebag_formats::row_state_bytes::encode_value;
-use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, SentBundle, Seq, TimeMs, Uid, Value, Version};
+use saddlebag_formats::{
+    BundleId, BundleNumber, Comparison, Epoch, LinkId, NodeId, SentBundle, Seq, TimeMs, Uid, Value, Version,
+};
 
 /// The setting that holds the deployment's public key, 32 bytes.
 pub const DEPLOYMENT_KEY: &str = "deployment_key";
+/// The setting that holds the end of the feed when everything held was last tried.
+pub const HELD_TRIED: &str = "held_tried";
 /// The setting that holds the list of nodes, as the deployment's key signed it.
 pub const NODES: &str = "nodes";
 
@@ -52,6 +57,8 @@ pub struct Link {
     /// The bundles made for it in the epoch of `sent`, by number: the last acknowledged one, where it is of that epoch,
     /// and those made since. The latest [`SENT_BUNDLES_MAX`](saddlebag_formats::limits::SENT_BUNDLES_MAX) of them.
     pub unacknowledged: Vec<SentBundle>,
+    /// How the records that both ends share compared.
+    pub comparison: Comparison,
     /// Of what the other end made, the last that was applied here.
     pub applied: Option<Position>,
     /// Whether something was applied that the other end has not been told of in a bundle.
@@ -62,6 +69,8 @@ pub struct Link {
     pub last_contact: Option<TimeMs>,
     /// The other end's health as it last told, in its wire form.
     pub health: Option<Vec<u8>>,
+    /// What is remembered of both streams.
+    pub history: History,
 }
 
 impl Link {
@@ -77,11 +86,13 @@ impl Link {
             sent: None,
             acknowledged: None,
             unacknowledged: Vec::new(),
+            comparison: Comparison::default(),
             applied: None,
             owes_acknowledgement: false,
             nodes_known,
             last_contact: None,
             health: None,
+            history: History::default(),
         }
     }
 
@@ -198,6 +209,27 @@ pub enum ConflictKind {
     Deletion,
 }
 
+/// What decided which side of a conflict stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConflictRule {
+    /// The later one, by effective time.
+    Newest,
+    /// What stood at the central.
+    Central,
+    /// What came from a satellite.
+    Satellite,
+    /// Nobody yet: what stood at the central stands until a person decides.
+    Ask,
+    /// The record is kept.
+    Keep,
+    /// The deletion stands.
+    Delete,
+    /// The sender of a held value replaced it itself.
+    Replaced,
+    /// Two records turned out to be one, and it keeps what it had.
+    SameAs,
+}
+
 /// Two values that disagreed, both kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
@@ -211,12 +243,16 @@ pub struct Conflict {
     pub column: Option<String>,
     /// What disagreed.
     pub kind: ConflictKind,
+    /// What decided.
+    pub rule: ConflictRule,
     /// The value that stands from now on, in its encoding, with its version.
     pub winner: ConflictSide,
     /// The other.
     pub loser: ConflictSide,
     /// When it was found, by this node's clock.
     pub found: TimeMs,
+    /// Whether this node's clock was not believed then: nothing was held against times that lie ahead of it.
+    pub clock_doubted: bool,
 }
 
 /// One side of a conflict.
@@ -226,14 +262,52 @@ pub struct ConflictSide {
     pub value: Option<Vec<u8>>,
     /// When and where it was written.
     pub version: Version,
+    /// The time that counted, where its writer's clock was not believed.
+    pub effective: Option<TimeMs>,
 }
 
 impl ConflictSide {
     /// A value, or the lack of one, with its version.
     #[must_use]
     pub fn of(value: Option<&Value>, version: Version) -> Self {
-        Self { value: value.map(encode_value), version }
+        Self { value: value.map(encode_value), version, effective: None }
     }
+
+    /// The same with the time that counted, where that is not the version's own.
+    #[must_use]
+    pub fn at(self, effective: Option<TimeMs>) -> Self {
+        Self { effective, ..self }
+    }
+}
+
+/// What a person chose of a conflict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Taken {
+    /// What stood from the conflict on.
+    Stands,
+    /// The other side.
+    Other,
+    /// Another value.
+    Value,
+}
+
+/// What a person decided about a conflict. It may be decided again: the last counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The conflict's number.
+    pub conflict: u64,
+    /// What was chosen.
+    pub taken: Taken,
+    /// The value, in its encoding; none where it is a deletion, or the record itself.
+    pub value: Option<Vec<u8>>,
+    /// The version under which it stands.
+    pub version: Version,
+    /// Who decided.
+    pub by: String,
+    /// Why, in that person's words.
+    pub because: Option<String>,
+    /// When, by this node's clock.
+    pub at: TimeMs,
 }
 
 /// A receipt, to be sent or received.
@@ -245,6 +319,34 @@ pub struct StoredReceipt {
     pub receipt: Receipt,
 }
 
+/// A record that a neighbour has otherwise, as both were last compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DifferentRecord {
+    /// The link to the neighbour.
+    pub link: LinkId,
+    /// The table's name.
+    pub table: String,
+    /// The record.
+    pub uid: Uid,
+    /// How it differs.
+    pub how: DifferentHow,
+    /// When it was found, by this node's clock.
+    pub found: TimeMs,
+    /// Whether the neighbour is asked to send it whole.
+    pub wanted: bool,
+}
+
+/// How a record differs between two places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DifferentHow {
+    /// Both have it, with other values.
+    OtherValues,
+    /// The neighbour has it and this node does not.
+    MissingHere,
+    /// This node has it and the neighbour does not.
+    MissingThere,
+}
+
 /// How much is held and in conflict on a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LinkCounts {
@@ -252,7 +354,7 @@ pub struct LinkCounts {
     pub parked: u64,
     /// Quarantined changes.
     pub quarantined: u64,
-    /// Conflicts found.
+    /// Conflicts that no person has decided about.
     pub conflicts: u64,
 }
 

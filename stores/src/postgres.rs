@@ -10,6 +10,9 @@ mod catalogue;
 mod client;
 mod conflicts;
 mod connect;
+mod decisions;
+mod different;
+mod digest;
 mod feed;
 mod fields;
 mod forms;
@@ -49,9 +52,10 @@ use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::{BundleNumber, LinkId, LogEntry, Seq, TimeMs, Uid, Value};
 
 use crate::difference::{Difference, HomeRow};
+use crate::digest::{Changed, Digest, Standing};
 use crate::engine::damaged;
 use crate::error::StoreError;
-use crate::ledger::{Beside, Conflict, Dropped, Held, Link, LinkCounts, StoredReceipt};
+use crate::ledger::{Beside, Conflict, Decision, DifferentRecord, Dropped, Held, Link, LinkCounts, StoredReceipt};
 use crate::log::{LogEnd, LogFilter, Logged};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use crate::referring::ReferringColumn;
@@ -116,6 +120,8 @@ pub struct PostgresStore {
     looked_at: HashMap<u32, Key>,
     /// Who works here, as the log names him.
     user: String,
+    /// What this transaction has yet to add to the kept digests.
+    changed_digests: Changed,
 }
 
 impl PostgresStore {
@@ -144,6 +150,7 @@ impl PostgresStore {
             before_learning: None,
             looked_at: HashMap::new(),
             user: crate::log::SOMEBODY.to_owned(),
+            changed_digests: Changed::default(),
         })
     }
 
@@ -156,6 +163,12 @@ impl PostgresStore {
     /// Writes what is still to be written of saddlebag's own tables.
     fn flush(&mut self) -> Result<(), StoreError> {
         if self.cache.is_pending() { states::flush(self) } else { Ok(()) }
+    }
+
+    /// Writes what is still to be written, and adds what has changed to the kept digests.
+    fn keep_digests(&mut self) -> Result<(), StoreError> {
+        self.flush()?;
+        digest::add(&mut self.client, &self.changed_digests.take())
     }
 
     /// Works with columns that were learnt just now, until the transaction is undone.
@@ -174,6 +187,7 @@ impl PostgresStore {
 
     /// Forgets what belongs to one transaction.
     fn forget(&mut self) {
+        self.changed_digests = Changed::default();
         self.cache = cache::Cache::default();
         self.writers.forget();
         self.last_seq = None;
@@ -222,6 +236,7 @@ impl Store for PostgresStore {
 
     fn forget_states(&mut self, table: u32) -> Result<(), StoreError> {
         self.forget_cached()?;
+        self.changed_digests.forget(table);
         install::forget_states(&mut self.client, table)
     }
 
@@ -318,7 +333,7 @@ impl Store for PostgresStore {
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
-        self.flush()?;
+        self.keep_digests()?;
         if let (Some(Access::Write), Some(seq)) = (self.access, self.last_seq) {
             ledger::set_setting(&mut self.client, "last_seq", &seq.0.to_le_bytes())?;
         }
@@ -359,13 +374,14 @@ impl Store for PostgresStore {
 
     fn savepoint(&mut self) -> Result<(), StoreError> {
         self.load_last_seq()?;
-        self.flush()?;
+        self.keep_digests()?;
         self.client.batch("marking a savepoint", "SAVEPOINT saddlebag")
     }
 
     fn rollback_to_savepoint(&mut self) -> Result<(), StoreError> {
         // Places in the feed that were given since are lost: a gap in the feed means nothing.
         self.cache = cache::Cache::default();
+        self.changed_digests = Changed::default();
         self.writers.forget();
         self.client.batch("going back to a savepoint", "ROLLBACK TO SAVEPOINT saddlebag")
     }
@@ -487,6 +503,36 @@ impl Store for PostgresStore {
         Ok(())
     }
 
+    fn digests(&mut self) -> Result<HashMap<u32, Digest>, StoreError> {
+        self.keep_digests()?;
+        digest::all(&mut self.client)
+    }
+
+    fn save_digests(&mut self, digests: &HashMap<u32, Digest>) -> Result<(), StoreError> {
+        self.keep_digests()?;
+        digest::save(&mut self.client, digests)
+    }
+
+    fn standing(&mut self, table: &TrackedTable, uids: &[Uid]) -> Result<HashMap<Uid, Standing>, StoreError> {
+        digest::standing(self, table, uids)
+    }
+
+    fn each_hash(&mut self, table: &TrackedTable, each: &mut dyn FnMut(Uid, u64, Seq)) -> Result<(), StoreError> {
+        digest::each(self, table, each)
+    }
+
+    fn different(&mut self, link: LinkId) -> Result<Vec<DifferentRecord>, StoreError> {
+        different::of(&mut self.client, link)
+    }
+
+    fn save_different(&mut self, records: &[DifferentRecord]) -> Result<(), StoreError> {
+        different::save(&mut self.client, records)
+    }
+
+    fn forget_different(&mut self, link: LinkId, records: &[(String, Uid)]) -> Result<(), StoreError> {
+        different::forget(&mut self.client, link, records)
+    }
+
     fn save_tombstones(&mut self, tombstones: &[Tombstone]) -> Result<(), StoreError> {
         use crate::engine::Engine as _;
         tombstones.iter().try_for_each(|tombstone| self.keep_tombstone(tombstone, None))
@@ -578,6 +624,14 @@ impl Store for PostgresStore {
 
     fn add_conflicts(&mut self, conflicts: &[Conflict]) -> Result<Vec<bool>, StoreError> {
         conflicts::add(&mut self.client, &mut self.writers, conflicts)
+    }
+
+    fn add_decision(&mut self, decision: &Decision) -> Result<(), StoreError> {
+        decisions::add(&mut self.client, &mut self.writers, decision)
+    }
+
+    fn decisions(&mut self) -> Result<Vec<Decision>, StoreError> {
+        decisions::all(&mut self.client, &mut self.writers)
     }
 
     fn numbered_conflicts(&mut self) -> Result<Vec<(u64, Conflict)>, StoreError> {

@@ -1,5 +1,6 @@
 //! How an edit made here changes a row state. No database in it.
 
+use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::{ColumnState, LinkId, RowState, Seq, TimeMs, Version};
 
 use crate::record::Tombstone;
@@ -19,7 +20,8 @@ pub fn is_unacknowledged(column: &ColumnState, uplink: Option<LinkId>, acknowled
 #[must_use]
 pub fn base_for_next(before: &ColumnState, uplink: Option<LinkId>, acknowledged: Seq) -> Option<Version> {
     // What setup found may have been found elsewhere as well: an edit of it was made upon just that.
-    let is_known = before.version.is_found() || !is_unacknowledged(before, uplink, acknowledged);
+    let is_known =
+        is_on(Fault::BaseJustBefore) || before.version.is_found() || !is_unacknowledged(before, uplink, acknowledged);
     if is_known { Some(before.version) } else { before.base }
 }
 
@@ -47,16 +49,26 @@ pub fn edited(
     seq: Seq,
 ) -> RowState {
     let version = Version::after(Some(before.latest()), at, context.writer);
+    let effective = effective_upon(before, version, at);
     let column = |id: u16| {
         let known = before.of(id);
         if !changed.contains(&id) {
             return (id, *known);
         }
         let base = base_for_next(known, context.uplink, context.acknowledged);
-        (id, ColumnState { version, effective: None, seq, source: None, base })
+        let source = known.source.filter(|_| is_on(Fault::SourceKept));
+        (id, ColumnState { version, effective, seq, source, base })
     };
     let columns: Vec<_> = all.iter().map(|id| column(*id)).collect();
     RowState::from_columns(&columns).unwrap_or_else(|| before.clone())
+}
+
+/// The time by which an edit counts that was made upon a version which claims more than it counts: the wall clock's,
+/// but later than all that it was made upon. Else one value of a clock in 2040 would put every later edit of the record
+/// there.
+fn effective_upon(before: &RowState, version: Version, wall: TimeMs) -> Option<TimeMs> {
+    let least = TimeMs(before.latest_effective().0.saturating_add(1));
+    Some(wall.max(least)).filter(|effective| *effective < version.time)
 }
 
 /// A record some of whose columns were not there before, or not shared: what stands in a column at its first sight is
@@ -85,10 +97,26 @@ pub fn revived(
     let column = |id: &u16| {
         let known = *state.of(*id);
         // It stands again at a new place: whoever was told of the deletion lacks it.
+        if is_on(Fault::RevivalNotSent) {
+            return (*id, ColumnState { version, seq: tombstone.state.of(*id).seq, ..known });
+        }
         let column = if present.contains(id) { ColumnState { version, ..known } } else { ColumnState { seq, ..known } };
-        (*id, column)
+        (*id, upon_deletion(column, tombstone, context.uplink, context.acknowledged))
     };
     RowState::from_columns(&all.iter().map(column).collect::<Vec<_>>()).unwrap_or(state)
+}
+
+/// A column of a record that stands again: its base is the deletion, if the central knows of that, so that it is not taken
+/// for an edit by somebody who did not.
+#[must_use]
+pub fn upon_deletion(
+    column: ColumnState,
+    tombstone: &Tombstone,
+    uplink: Option<LinkId>,
+    acknowledged: Seq,
+) -> ColumnState {
+    let is_known = uplink.is_some() && !is_unacknowledged(&tombstone.as_column(), uplink, acknowledged);
+    if is_known { ColumnState { base: Some(tombstone.version), ..column } } else { column }
 }
 
 #[cfg(test)]
@@ -137,6 +165,21 @@ mod tests {
     }
 
     #[test]
+    fn an_edit_upon_what_claims_the_future_counts_by_the_clock() {
+        let mut before = from_central();
+        before.row.effective = Some(TimeMs(40));
+        let honest = edited(&before, &[0], &[0, 1], TimeMs(60), &context(0), Seq(6));
+        assert_eq!((honest.of(0).version.time, honest.of(0).effective), (TimeMs(101), Some(TimeMs(60))));
+        let behind = edited(&honest, &[0], &[0, 1], TimeMs(50), &context(0), Seq(7));
+        assert_eq!((behind.of(0).version.time, behind.of(0).effective), (TimeMs(102), Some(TimeMs(61))));
+        let later = edited(&behind, &[0], &[0, 1], TimeMs(500), &context(0), Seq(8));
+        assert_eq!((later.of(0).version.time, later.of(0).effective), (TimeMs(500), None));
+        // A repeated hour: what was written before counts by its version.
+        let again = edited(&later, &[0], &[0], TimeMs(450), &context(0), Seq(9));
+        assert_eq!((again.of(0).version.time, again.of(0).effective), (TimeMs(501), None));
+    }
+
+    #[test]
     fn what_setup_finds_is_older_than_all() {
         assert_eq!(created(TimeMs(0), None, &context(0), Seq(1)).row.version.time, TimeMs(0));
         assert_eq!(created(TimeMs(0), Some(5), &context(0), Seq(1)).row.version, Version::found(5));
@@ -157,5 +200,7 @@ mod tests {
         let state = revived(&tombstone, &[0, 1], &[0, 1], TimeMs(5), &context(0), Seq(10));
         assert!(state.row.version > tombstone.version);
         assert_eq!(state.row.base, Some(from_central().row.version));
+        let known = revived(&tombstone, &[0, 1], &[0, 1], TimeMs(5), &context(9), Seq(10));
+        assert_eq!(known.row.base, Some(tombstone.version), "the central knows of the deletion");
     }
 }

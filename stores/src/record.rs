@@ -1,6 +1,6 @@
 //! Records as the store gives and takes them.
 
-use saddlebag_formats::{LinkId, RowState, Seq, Uid, Value, Version};
+use saddlebag_formats::{ColumnState, LinkId, RowState, Seq, Uid, Value, Version};
 
 use crate::ledger::Beside;
 
@@ -45,6 +45,15 @@ pub struct Tombstone {
     pub values: Vec<(u16, Value)>,
     /// The record that it turned out to be: it goes on under that uid.
     pub same_as: Option<Uid>,
+}
+
+impl Tombstone {
+    /// The deletion as the state of a column, to ask whether it is acknowledged.
+    #[must_use]
+    pub fn as_column(&self) -> ColumnState {
+        let Self { version, seq, source, .. } = self;
+        ColumnState { version: *version, effective: None, seq: *seq, source: *source, base: None }
+    }
 }
 
 /// What this node has under a uid.

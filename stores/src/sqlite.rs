@@ -6,7 +6,11 @@
 mod affinity;
 mod beside;
 mod catalogue;
+pub mod clock;
 mod columns;
+mod decisions;
+mod different;
+mod digest;
 mod feed;
 mod forget;
 mod forms;
@@ -36,6 +40,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -44,9 +50,10 @@ use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::{BundleNumber, LinkId, LogEntry, Seq, TimeMs, Uid, Value};
 
 use crate::difference::{Difference, HomeRow};
+use crate::digest::{Changed, Digest, Standing};
 use crate::engine::{Engine, Rows, Stored, Taken, Waiting};
 use crate::error::StoreError;
-use crate::ledger::{Beside, Conflict, Dropped, Held, Link, LinkCounts, StoredReceipt};
+use crate::ledger::{Beside, Conflict, Decision, DifferentRecord, Dropped, Held, Link, LinkCounts, StoredReceipt};
 use crate::log::{LogEnd, LogFilter, Logged};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use crate::referring::ReferringColumn;
@@ -83,6 +90,10 @@ pub struct SqliteStore {
     undoing: HashMap<(u32, Uid), String>,
     /// Who works here, as the log names him.
     user: String,
+    /// What this transaction has yet to add to the kept digests.
+    changed_digests: Changed,
+    /// What stood in the row state that was written over last.
+    state_before: Arc<digest::Before>,
 }
 
 impl SqliteStore {
@@ -106,6 +117,7 @@ impl SqliteStore {
         // A bundle that outgrows the cache would keep the application's readers out before its commit.
         connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(failed)?;
         feed::register(&connection).map_err(failed)?;
+        let state_before = digest::register(&connection).map_err(failed)?;
         // A statement keeps its plan whatever is bound to it: otherwise SQLite prepares many of them anew for each row.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(512);
@@ -123,12 +135,22 @@ impl SqliteStore {
             looked_at: HashMap::new(),
             undoing: HashMap::new(),
             user: crate::log::SOMEBODY.to_owned(),
+            changed_digests: Changed::default(),
+            state_before,
         })
     }
 
     /// Lets the database grow to so many pages and no further, as a full disk does: for tests.
     pub fn limit_pages(&mut self, pages: i64) {
         let _granted = self.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+    }
+
+    /// Has this connection take a clock's time, in milliseconds since 1970, for the present: for tests.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn use_clock(&mut self, clock: Arc<AtomicI64>) -> Result<(), StoreError> {
+        clock::use_clock(&self.connection, clock).map_err(|error| engine("changing its clock", &error))
     }
 
     fn execute(&self, action: &str, sql: &str) -> Result<(), StoreError> {
@@ -156,6 +178,11 @@ impl SqliteStore {
         self.texts.forget();
         let before = std::mem::replace(&mut self.tracking, Rc::new(tracking));
         self.before_learning.get_or_insert(before);
+    }
+
+    /// Adds what has changed to the kept digests.
+    fn keep_digests(&mut self) -> Result<(), StoreError> {
+        digest::add(&self.connection, &self.changed_digests.take())
     }
 
     fn load_last_seq(&mut self) -> Result<Seq, StoreError> {
@@ -201,6 +228,7 @@ impl Store for SqliteStore {
     }
 
     fn forget_states(&mut self, table: u32) -> Result<(), StoreError> {
+        self.changed_digests.forget(table);
         forget::forget_states(&self.connection, table)
     }
 
@@ -229,6 +257,7 @@ impl Store for SqliteStore {
     }
 
     fn uninstall(&mut self) -> Result<(), StoreError> {
+        self.changed_digests = Changed::default();
         install::uninstall(&self.connection)
     }
 
@@ -272,6 +301,7 @@ impl Store for SqliteStore {
         // The snapshot's read may fail where the beginning did not.
         self.execute("beginning a transaction", sql).inspect_err(|_| drop(self.rollback()))?;
         self.access = Some(access);
+        self.changed_digests = Changed::default();
         self.buried = None;
         self.last_seq = None;
         self.writers.forget();
@@ -279,6 +309,7 @@ impl Store for SqliteStore {
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
+        self.keep_digests()?;
         if let (Some(Access::Write), Some(seq)) = (self.access, self.last_seq) {
             ledger::set_setting(&self.connection, "last_seq", &seq.0.to_le_bytes())?;
         }
@@ -291,6 +322,7 @@ impl Store for SqliteStore {
 
     fn rollback(&mut self) -> Result<(), StoreError> {
         self.access = None;
+        self.changed_digests = Changed::default();
         self.last_seq = None;
         self.buried = None;
         self.looked_at.clear();
@@ -307,11 +339,13 @@ impl Store for SqliteStore {
 
     fn savepoint(&mut self) -> Result<(), StoreError> {
         self.load_last_seq()?;
+        self.keep_digests()?;
         self.execute("marking a savepoint", "SAVEPOINT saddlebag")
     }
 
     fn rollback_to_savepoint(&mut self) -> Result<(), StoreError> {
         // Places in the feed that were given since are lost: a gap in the feed means nothing.
+        self.changed_digests = Changed::default();
         self.buried = None;
         self.writers.forget();
         self.execute("going back to a savepoint", "ROLLBACK TO saddlebag")
@@ -420,6 +454,36 @@ impl Store for SqliteStore {
         states::save_all(self, table, records)
     }
 
+    fn digests(&mut self) -> Result<HashMap<u32, Digest>, StoreError> {
+        self.keep_digests()?;
+        digest::all(&self.connection)
+    }
+
+    fn save_digests(&mut self, digests: &HashMap<u32, Digest>) -> Result<(), StoreError> {
+        self.keep_digests()?;
+        digest::save(&self.connection, digests)
+    }
+
+    fn standing(&mut self, table: &TrackedTable, uids: &[Uid]) -> Result<HashMap<Uid, Standing>, StoreError> {
+        digest::standing(self, table, uids)
+    }
+
+    fn each_hash(&mut self, table: &TrackedTable, each: &mut dyn FnMut(Uid, u64, Seq)) -> Result<(), StoreError> {
+        digest::each(&self.connection, table, each)
+    }
+
+    fn different(&mut self, link: LinkId) -> Result<Vec<DifferentRecord>, StoreError> {
+        different::of(&self.connection, link)
+    }
+
+    fn save_different(&mut self, records: &[DifferentRecord]) -> Result<(), StoreError> {
+        different::save(&self.connection, records)
+    }
+
+    fn forget_different(&mut self, link: LinkId, records: &[(String, Uid)]) -> Result<(), StoreError> {
+        different::forget(&self.connection, link, records)
+    }
+
     fn save_tombstones(&mut self, tombstones: &[Tombstone]) -> Result<(), StoreError> {
         tombstones.iter().try_for_each(|tombstone| states::save_tombstone(self, tombstone, None))
     }
@@ -504,6 +568,14 @@ impl Store for SqliteStore {
     fn add_conflicts(&mut self, conflicts: &[Conflict]) -> Result<Vec<bool>, StoreError> {
         let (connection, writers) = (&self.connection, &mut self.writers);
         conflicts.iter().map(|conflict| ledger_tables::add_conflict(connection, writers, conflict)).collect()
+    }
+
+    fn add_decision(&mut self, decision: &Decision) -> Result<(), StoreError> {
+        decisions::add(&self.connection, &mut self.writers, decision)
+    }
+
+    fn decisions(&mut self) -> Result<Vec<Decision>, StoreError> {
+        decisions::all(&self.connection, &mut self.writers)
     }
 
     fn numbered_conflicts(&mut self) -> Result<Vec<(u64, Conflict)>, StoreError> {

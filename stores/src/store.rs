@@ -7,8 +7,11 @@ use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::{BundleNumber, LinkId, LogEntry, LogKind, Seq, TimeMs, Uid, Value, Writer};
 
 use crate::difference::{Difference, HomeRow};
+use crate::digest::{Digest, Standing};
 use crate::error::StoreError;
-use crate::ledger::{Beside, Conflict, Dropped, Held, Link, LinkCounts, PeerRole, StoredReceipt};
+use crate::ledger::{
+    Beside, Conflict, Decision, DifferentRecord, Dropped, Held, Link, LinkCounts, PeerRole, StoredReceipt,
+};
 use crate::log::{self, LogEnd, LogFilter, Logged};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use crate::restored;
@@ -418,6 +421,64 @@ pub trait Store {
     /// The engine's.
     fn save_states(&mut self, table: &TrackedTable, records: &[Record]) -> Result<(), StoreError>;
 
+    /// The kept digests of tables, by their number: of all live, shared records. A table that has never had any is left
+    /// out.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn digests(&mut self) -> Result<HashMap<u32, Digest>, StoreError>;
+
+    /// Writes digests over those that are kept. Needs a write transaction.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn save_digests(&mut self, digests: &HashMap<u32, Digest>) -> Result<(), StoreError>;
+
+    /// The digests of all tables by what their row states say now: a scan of all of them.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn scan_digests(&mut self) -> Result<HashMap<u32, Digest>, StoreError> {
+        let mut digests = HashMap::new();
+        for table in &self.tracking().clone().tables {
+            let mut digest = Digest::default();
+            self.each_hash(table, &mut |_, hash, _| digest.add(hash))?;
+            digests.insert(table.number, digest);
+        }
+        Ok(digests)
+    }
+
+    /// What is known of these records of a table, without their values; those never seen, and rows that stay at home, are
+    /// left out.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn standing(&mut self, table: &TrackedTable, uids: &[Uid]) -> Result<HashMap<Uid, Standing>, StoreError>;
+
+    /// Gives uid, hash and latest place in the feed of every live, shared record of a table, in the order of the uids.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn each_hash(&mut self, table: &TrackedTable, each: &mut dyn FnMut(Uid, u64, Seq)) -> Result<(), StoreError>;
+
+    /// Records that the other end of a link has otherwise, as both were last compared, by table and uid.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn different(&mut self, link: LinkId) -> Result<Vec<DifferentRecord>, StoreError>;
+
+    /// Notes such records, over what is known of the same ones.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn save_different(&mut self, records: &[DifferentRecord]) -> Result<(), StoreError>;
+
+    /// Forgets such records, by table name and uid.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn forget_different(&mut self, link: LinkId, records: &[(String, Uid)]) -> Result<(), StoreError>;
+
     /// Writes tombstones, over those that are there.
     ///
     /// # Errors
@@ -559,6 +620,18 @@ pub trait Store {
     /// # Errors
     /// The engine's.
     fn numbered_conflicts(&mut self) -> Result<Vec<(u64, Conflict)>, StoreError>;
+
+    /// Keeps what a person decided about a conflict.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn add_decision(&mut self, decision: &Decision) -> Result<(), StoreError>;
+
+    /// All that people decided about conflicts, oldest first.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn decisions(&mut self) -> Result<Vec<Decision>, StoreError>;
 
     /// How much is held and in conflict on a link.
     ///

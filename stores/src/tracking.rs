@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use saddlebag_formats::hash::row_hash;
 use saddlebag_formats::{Uid, Value};
 
-use crate::config::{Direction, Identity};
+use crate::config::{ConflictPolicy, DeletePolicy, Direction, Identity};
 
 mod error;
+mod policies;
 mod references;
 mod resolve;
 
@@ -45,6 +46,10 @@ pub struct TrackedTable {
     pub columns: Vec<TrackedColumn>,
     /// Columns that stay at home.
     pub excluded: Vec<String>,
+    /// Columns that are merged as one value, by id: an edit of one is an edit of all.
+    pub together: Vec<Vec<u16>>,
+    /// What becomes of a record that was deleted in one place and edited in another.
+    pub delete: DeletePolicy,
     /// Sets of columns that the database keeps unique, its key among them where that travels.
     pub unique: Vec<Vec<String>>,
     /// Tables that it refers to by several columns at once, by number: these columns travel one by one.
@@ -96,6 +101,10 @@ pub struct TrackedColumn {
     pub not_null: bool,
     /// Its default, as SQL text.
     pub default: Option<String>,
+    /// Which of two values stands.
+    pub conflicts: ConflictPolicy,
+    /// Whether the newest value stands and nobody is told.
+    pub is_quiet: bool,
 }
 
 /// A column that other places have and this schema lacks.
@@ -169,6 +178,26 @@ impl Tracking {
         format!("{present:?}")
     }
 
+    /// What is compared between two places, as a number: tables that travel both ways, how they get their uids, and their
+    /// columns. Row hashes of other shapes mean other things, and cannot be compared: a column that is not there has no
+    /// value, where at the other place its default stands in rows that nobody has ever written.
+    #[must_use]
+    pub fn shape(&self) -> u64 {
+        let mut parts = Vec::new();
+        for table in self.tables.iter().filter(|table| table.direction == Direction::Both) {
+            parts.push((table.name.clone(), Value::Text(table.identity.to_string())));
+            for column in &table.columns {
+                let target = column.reference.and_then(|number| self.by_number(number));
+                let elsewhere = column.absent.as_ref().and_then(|absent| absent.references.clone());
+                let target = target.map(|table| table.name.clone()).or(elsewhere).unwrap_or_default();
+                let is_absent = if column.absent.is_some() { "absent" } else { "present" };
+                let what = Value::Text(format!("{is_absent} {target}"));
+                parts.push((format!("{}\u{0}{}", table.name, column.name), what));
+            }
+        }
+        row_hash(Uid([0; 16]), parts.iter().map(|(name, what)| (name.as_str(), what)))
+    }
+
     /// The same as far as it was tracked before: without the tables and columns that are new.
     #[must_use]
     pub fn as_far_as(&self, known: &Numbering) -> Self {
@@ -220,6 +249,8 @@ impl TrackedColumn {
             absent: Some(AbsentColumn { references }),
             not_null: false,
             default: None,
+            conflicts: ConflictPolicy::default(),
+            is_quiet: false,
         }
     }
 
@@ -272,6 +303,24 @@ impl TrackedTable {
     #[must_use]
     pub fn index_of_id(&self, id: u16) -> Option<usize> {
         self.columns.iter().position(|column| column.id == id)
+    }
+
+    /// The number of the group of columns that a column, by its id, is merged with as one value.
+    #[must_use]
+    pub fn group_of(&self, id: u16) -> Option<usize> {
+        self.together.iter().position(|group| group.contains(&id))
+    }
+
+    /// Those columns, by id, and all that are merged with one of them as one value.
+    #[must_use]
+    pub fn with_companions(&self, columns: &[u16]) -> Vec<u16> {
+        let mut all = columns.to_vec();
+        for group in &self.together {
+            if group.iter().any(|id| columns.contains(id)) {
+                all.extend(group.iter().filter(|id| !columns.contains(id)));
+            }
+        }
+        all
     }
 
     /// The hash of a row's shared values, given in the order of the columns.

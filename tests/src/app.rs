@@ -10,6 +10,7 @@ mod through;
 
 use std::ops::{Deref, DerefMut};
 
+use rusqlite::functions::FunctionFlags;
 pub use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params_from_iter};
 
@@ -174,6 +175,29 @@ impl App {
         match self {
             Self::Sqlite(connection) => Ok(connection.close().map_err(|(_, error)| error)?),
             Self::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Sets the clock that saddlebag's triggers see when this connection writes, in milliseconds since 1970. With
+    /// PostgreSQL it is that of all connections, and stands still for good.
+    pub fn set_clock(&self, at: i64) {
+        match self {
+            // In the middle of the millisecond: days as floating point numbers are exact to a twentieth.
+            Self::Sqlite(connection) => {
+                let days = (at as f64 + 0.5) / 86_400_000.0 + 2_440_587.5;
+                let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+                connection.create_scalar_function("julianday", 1, flags, move |_| Ok(days)).unwrap();
+            }
+            // What setup found keeps its 0; the rest is as the trigger's own expression would make it.
+            Self::Postgres(server) => server
+                .batch(&format!(
+                    "CREATE OR REPLACE FUNCTION public.clock_of_the_test() RETURNS trigger LANGUAGE plpgsql AS
+                         $$ BEGIN IF NEW.at <> 0 THEN NEW.at := GREATEST(1, {at}); END IF; RETURN NEW; END $$;
+                     DROP TRIGGER IF EXISTS clock_of_the_test ON saddlebag.journal;
+                     CREATE TRIGGER clock_of_the_test BEFORE INSERT ON saddlebag.journal
+                         FOR EACH ROW EXECUTE FUNCTION public.clock_of_the_test();"
+                ))
+                .unwrap(),
         }
     }
 

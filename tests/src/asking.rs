@@ -1,6 +1,6 @@
 //! What a test asks of one node: its application's rows, and what stands where a person can see it.
 
-use saddlebag_formats::members::decode_change;
+use saddlebag_formats::members::{Receipt, decode_change};
 use saddlebag_formats::row_state_bytes::decode_values;
 use saddlebag_formats::{Action, Value};
 use saddlebag_stores::ledger::{Beside, Conflict, Held};
@@ -21,6 +21,12 @@ impl FleetNode {
         quoted(&self.app.value(sql, &[]))
     }
 
+    /// Sets all its clocks: the application's, in its triggers, and saddlebag's.
+    pub fn set_clock(&self, at: i64) {
+        self.clock.0.set(at);
+        self.app.set_clock(at);
+    }
+
     /// How many rows of a table the application has.
     #[must_use]
     pub fn count(&self, table: &str) -> i64 {
@@ -37,6 +43,12 @@ impl FleetNode {
     /// Its conflicts.
     pub fn conflicts(&mut self) -> Vec<Conflict> {
         self.look(|store| store.conflicts().unwrap())
+    }
+
+    /// What the other ends of its links said became of its changes.
+    pub fn received_receipts(&mut self) -> Vec<Receipt> {
+        let all = self.look(|store| store.received_receipts().unwrap());
+        all.into_iter().map(|stored| stored.receipt).collect()
     }
 
     /// What it holds.

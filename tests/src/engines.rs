@@ -9,6 +9,8 @@ use saddlebag_stores::Store;
 use saddlebag_stores::postgres::PostgresStore;
 use saddlebag_stores::sqlite::SqliteStore;
 
+use crate::sim::stopping::Stopping;
+
 /// A database engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -76,6 +78,8 @@ pub enum NodeStore {
     Sqlite(Box<SqliteStore>),
     /// Over a PostgreSQL server.
     Postgres(Box<PostgresStore>),
+    /// Over a SQLite file, by a program that ends after a number of calls.
+    Stopping(Box<Stopping>),
     /// Its database is just being copied.
     Away,
 }
@@ -87,6 +91,7 @@ impl Deref for NodeStore {
         match self {
             Self::Sqlite(store) => store.as_ref(),
             Self::Postgres(store) => store.as_ref(),
+            Self::Stopping(store) => store.as_ref(),
             Self::Away => panic!("the database is being copied"),
         }
     }
@@ -97,6 +102,7 @@ impl DerefMut for NodeStore {
         match self {
             Self::Sqlite(store) => store.as_mut(),
             Self::Postgres(store) => store.as_mut(),
+            Self::Stopping(store) => store.as_mut(),
             Self::Away => panic!("the database is being copied"),
         }
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use rusqlite::Connection;
-use saddlebag_bundler::{ExportResult, Exported, Exporter};
+use saddlebag_bundler::{ExportError, ExportResult, Exported, Exporter};
 use saddlebag_formats::ambient::{Clock, Entropy};
 use saddlebag_formats::{Epoch, NodeId, NodeName, Seq, TimeMs, Uid, Value, Version};
 use saddlebag_importer::{Applied, ImportError, Importer, RECORDS_AT_ONCE};
@@ -23,11 +23,12 @@ use saddlebag_stores::postgres::PostgresStore;
 use saddlebag_stores::sqlite::SqliteStore;
 use saddlebag_stores::store::AbsorbContext;
 use saddlebag_stores::tracking::{Numbering, Tracking};
-use saddlebag_stores::{Access, rebuilt};
+use saddlebag_stores::{Access, lineage, rebuilt};
 
 use crate::app::{App, Server};
 use crate::engines::{Engine, Engines, NodeStore, engine_of};
 use crate::leases::Lease;
+use crate::sim::stopping::Stopping;
 
 /// A clock that the test sets.
 #[derive(Debug, Clone, Default)]
@@ -85,6 +86,8 @@ pub struct FleetNode {
     pub records_per_bundle: usize,
     /// Records of a bundle that it holds in memory together.
     pub records_at_once: usize,
+    /// Whether its records may differ from those of its neighbours, because a test has tampered with them.
+    pub may_differ: bool,
     /// Where its database lies, if that is a file.
     pub database: PathBuf,
     folder: PathBuf,
@@ -119,6 +122,13 @@ pub struct FleetPlan<'a> {
     pub seed: u64,
     /// The engines of the nodes.
     pub engines: Engines,
+}
+
+/// A SQLite database that is set up, for nodes to begin with a copy of it.
+#[derive(Debug)]
+pub struct Template {
+    database: Vec<u8>,
+    tracking: Tracking,
 }
 
 /// A folder for a test's files, in memory where the system has such a place.
@@ -162,6 +172,20 @@ impl Fleet {
         Self::grown(folder, plan, &vec![0; plan.names.len()], lend, schema)
     }
 
+    /// Like [`Fleet::tree`] on SQLite, with a copy of a prepared database for each node, which takes a hundredth of the
+    /// time that it takes to set one up. Of `plan`, its names and seed count.
+    #[must_use]
+    pub fn copied<'t>(plan: &FleetPlan<'_>, centrals: &[usize], template: impl Fn(usize) -> &'t Template) -> Self {
+        let folder = temporary_folder();
+        let made = |index: usize, name: &str, deployment: &DeploymentKey, entropy: &mut TestEntropy| {
+            FleetNode::copied(folder.path(), name, template(index), deployment, entropy)
+        };
+        let (nodes, centrals, deployment) = Self::sown(plan, centrals, made);
+        let mut fleet = Self { nodes, centrals, _folder: folder };
+        fleet.link_all(&deployment);
+        fleet
+    }
+
     fn grown(
         folder: tempfile::TempDir,
         plan: &FleetPlan<'_>,
@@ -169,20 +193,28 @@ impl Fleet {
         lend: impl Fn(usize) -> Option<Lease>,
         schema: impl Fn(usize, &mut App),
     ) -> Self {
+        let made = |index: usize, name: &str, deployment: &DeploymentKey, entropy: &mut TestEntropy| {
+            FleetNode::new(folder.path(), name, lend(index), plan, deployment, entropy, |app| schema(index, app))
+        };
+        let (nodes, centrals, deployment) = Self::sown(plan, centrals, made);
+        let mut fleet = Self { nodes, centrals, _folder: folder };
+        fleet.link_all(&deployment);
+        fleet
+    }
+
+    /// The nodes, as yet without links.
+    fn sown(
+        plan: &FleetPlan<'_>,
+        centrals: &[usize],
+        made: impl Fn(usize, &str, &DeploymentKey, &mut TestEntropy) -> FleetNode,
+    ) -> (Vec<FleetNode>, Vec<Option<usize>>, DeploymentKey) {
         assert_eq!(plan.names.len(), centrals.len(), "each node has a place in the tree");
         let centrals = (0..).zip(centrals).map(|(node, central)| (node > 0).then_some(*central)).collect();
         let mut entropy = TestEntropy(plan.seed);
         let deployment = DeploymentKey::generate(&mut entropy);
-        let mut nodes: Vec<FleetNode> = Vec::new();
-        for (index, name) in plan.names.iter().enumerate() {
-            let node = FleetNode::new(folder.path(), name, lend(index), plan, &deployment, &mut entropy, |app| {
-                schema(index, app);
-            });
-            nodes.push(node);
-        }
-        let mut fleet = Self { nodes, centrals, _folder: folder };
-        fleet.link_all(&deployment);
-        fleet
+        let nodes = plan.names.iter().enumerate();
+        let nodes = nodes.map(|(index, name)| made(index, name, &deployment, &mut entropy)).collect();
+        (nodes, centrals, deployment)
     }
 
     /// Admits every node to its central, in the order of the nodes.
@@ -267,10 +299,17 @@ impl Fleet {
                 quiet &= !self.hand_over(central, satellite);
             }
             if quiet {
+                self.check_digests();
                 return;
             }
         }
         panic!("the fleet never comes to rest");
+    }
+
+    /// Checks that every node's digests are what a scan makes of its records. Says on how many links, seen from each end,
+    /// both were last found to hold the same.
+    pub fn check_digests(&mut self) -> u64 {
+        self.nodes.iter_mut().map(FleetNode::check_digests).sum()
     }
 
     /// Like [`Fleet::carry`]; says whether anything new was said.
@@ -295,11 +334,42 @@ impl FleetNode {
         entropy: &mut TestEntropy,
         schema: impl FnOnce(&mut App),
     ) -> Self {
-        let folder = folder.join(name);
-        std::fs::create_dir_all(folder.join("outbox")).unwrap();
-        let database = folder.join("app.db");
+        let database = folder.join(name).join("app.db");
+        std::fs::create_dir_all(folder.join(name).join("outbox")).unwrap();
         let mut app = connect(&database, lease.as_ref());
         schema(&mut app);
+        let mut node = Self::on(database, lease, app, name, deployment, entropy);
+        node.setup(plan.tables);
+        node
+    }
+
+    /// A node on a copy of a prepared database.
+    fn copied(
+        folder: &Path,
+        name: &str,
+        template: &Template,
+        deployment: &DeploymentKey,
+        entropy: &mut TestEntropy,
+    ) -> Self {
+        let database = folder.join(name).join("app.db");
+        std::fs::create_dir_all(folder.join(name).join("outbox")).unwrap();
+        let mut file = std::fs::File::create_new(&database).unwrap();
+        std::io::Write::write_all(&mut file, &template.database).unwrap();
+        let app = connect(&database, None);
+        let mut node = Self::on(database, None, app, name, deployment, entropy);
+        node.store.use_tracking(template.tracking.clone());
+        node
+    }
+
+    fn on(
+        database: PathBuf,
+        lease: Option<Lease>,
+        app: App,
+        name: &str,
+        deployment: &DeploymentKey,
+        entropy: &mut TestEntropy,
+    ) -> Self {
+        let folder = database.parent().unwrap().to_owned();
         let keys = NodeKeys::generate(entropy);
         let me = ThisNode {
             id: NodeId(entropy.bytes16()),
@@ -309,13 +379,33 @@ impl FleetNode {
         };
         let store = open(&database, lease.as_ref());
         let clock = TestClock::default();
-        clock.0.set(1_790_000_000_000);
+        // In 2033: later than the machine's clock, which the triggers take unless they are told otherwise.
+        clock.0.set(2_000_000_000_000);
         let entropy = TestEntropy(entropy.next_u64());
         let (records_per_bundle, records_at_once) = (100_000, RECORDS_AT_ONCE);
-        let mut node =
-            Self { app, store, keys, me, clock, entropy, records_per_bundle, records_at_once, database, folder, lease };
-        node.setup(plan.tables);
-        node
+        Self {
+            app,
+            store,
+            keys,
+            me,
+            clock,
+            entropy,
+            records_per_bundle,
+            records_at_once,
+            may_differ: false,
+            database,
+            folder,
+            lease,
+        }
+    }
+
+    /// The database as it is now, for others to begin with.
+    ///
+    /// # Panics
+    /// When it is a server's.
+    #[must_use]
+    pub fn template(&self) -> Template {
+        Template { database: std::fs::read(&self.database).unwrap(), tracking: self.store.tracking().clone() }
     }
 
     /// What `saddlebag setup` does after the configuration or the application has changed.
@@ -369,6 +459,7 @@ impl FleetNode {
             entropy: self.entropy.clone(),
             records_per_bundle: self.records_per_bundle,
             records_at_once: self.records_at_once,
+            may_differ: self.may_differ,
             database,
             folder,
             lease,
@@ -393,12 +484,48 @@ impl FleetNode {
         Some(copy)
     }
 
+    /// The program ends at one of the next calls of the store: at the first after so many.
+    ///
+    /// # Panics
+    /// When its database is another engine's.
+    pub fn stop_after(&mut self, calls: u64) {
+        self.store = match std::mem::replace(&mut self.store, NodeStore::Away) {
+            NodeStore::Sqlite(store) => NodeStore::Stopping(Box::new(Stopping::after(calls, *store))),
+            other => panic!("{other:?} is no SQLite file"),
+        };
+    }
+
     /// The program is started anew after it ended in the middle of something.
     pub fn start_again(&mut self) {
         let tracking = self.store.tracking().clone();
         self.store = NodeStore::Away;
         self.store = open(&self.database, self.lease.as_ref());
         self.store.use_tracking(tracking);
+    }
+
+    /// What `saddlebag rejoin` does: it goes on in a new history.
+    pub fn rejoin(&mut self) {
+        self.rejoin_after(self.me.epoch);
+    }
+
+    /// The same, where its folder knows of a later history that its database does not know of.
+    pub fn rejoin_after(&mut self, published: Epoch) {
+        let [a, b, c, d, ..] = self.entropy.bytes16();
+        let (before, random) = (self.me.epoch, u32::from_le_bytes([a, b, c, d]));
+        let now = Epoch::new(before.count().max(published.count()) + 1, random);
+        self.store.begin(Access::Write).unwrap();
+        lineage::begin_anew(&mut *self.store, before, now).unwrap();
+        self.store.commit().unwrap();
+        self.me.epoch = now;
+    }
+
+    /// Why the link with a peer stands still; none if it does not.
+    pub fn stopped(&mut self, peer: NodeId) -> Option<String> {
+        self.store.begin(Access::Read).unwrap();
+        let links = self.store.links().unwrap();
+        self.store.rollback().unwrap();
+        let link = links.into_iter().find(|link| link.peer == peer).unwrap();
+        link.history.stopped.map(|stopped| stopped.why)
     }
 
     /// Brings the outbox for a peer up to date.
@@ -409,11 +536,32 @@ impl FleetNode {
         exported
     }
 
+    /// Brings the outbox for a peer up to date, by a program that may end at any time.
+    ///
+    /// # Errors
+    /// The exporter's.
+    pub fn try_export_to(&mut self, peer: NodeId) -> Result<Exported, ExportError> {
+        let (clock, mut entropy) = (self.clock.clone(), self.entropy.clone());
+        let exported = self.try_export_by(peer, &clock, &mut entropy);
+        self.entropy = entropy;
+        exported
+    }
+
     /// Like [`FleetNode::export_to`], with another clock and other randomness.
     pub fn export_by(&mut self, peer: NodeId, clock: &dyn Clock, entropy: &mut dyn Entropy) -> Exported {
-        self.store.begin(Access::Read).unwrap();
-        let links = self.store.links().unwrap();
-        self.store.rollback().unwrap();
+        self.try_export_by(peer, clock, entropy).unwrap()
+    }
+
+    fn try_export_by(
+        &mut self,
+        peer: NodeId,
+        clock: &dyn Clock,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Exported, ExportError> {
+        self.store.begin(Access::Read)?;
+        let links = self.store.links();
+        self.store.rollback()?;
+        let links = links?;
         let link = links.iter().find(|link| link.peer == peer).unwrap().id;
         let mut exporter = Exporter {
             store: &mut *self.store,
@@ -425,7 +573,7 @@ impl FleetNode {
             clock,
             entropy,
         };
-        exporter.export(link, false).unwrap()
+        exporter.export(link, false)
     }
 
     /// A further connection of the application's to its PostgreSQL.
@@ -440,9 +588,14 @@ impl FleetNode {
         client
     }
 
+    /// Removes all bundles from the outbox.
+    pub fn empty_outbox(&self) {
+        std::fs::remove_dir_all(self.folder.join("outbox")).unwrap();
+    }
+
     /// The bytes of a new bundle for a peer, whatever was made before.
     pub fn export_anew(&mut self, peer: NodeId) -> Vec<u8> {
-        std::fs::remove_dir_all(self.folder.join("outbox")).unwrap();
+        self.empty_outbox();
         let exported = self.export_to(peer);
         std::fs::read(&exported.bundles[0].path).unwrap()
     }
@@ -481,7 +634,22 @@ impl FleetNode {
     ) -> Result<Applied, ImportError> {
         let Self { store, keys, me, records_at_once, .. } = self;
         let at_once = *records_at_once;
-        Importer { store: &mut **store, keys, me, clock, entropy }.import_in_turns(bundle, false, at_once)
+        let applied =
+            Importer { store: &mut **store, keys, me, clock, entropy }.import_in_turns(bundle, false, at_once);
+        if !self.may_differ {
+            self.nothing_differs();
+        }
+        applied
+    }
+
+    /// As long as nobody tampers with a database, no neighbour ever holds other records than its bundles say.
+    fn nothing_differs(&mut self) {
+        self.store.begin(Access::Read).unwrap();
+        let links = self.store.links().unwrap();
+        self.store.rollback().unwrap();
+        for link in links {
+            assert_eq!(link.comparison.different, None, "{} found {} different", self.me.name, link.name);
+        }
     }
 
     /// The version and value of every shared column: by table, uid and column.
@@ -500,6 +668,20 @@ impl FleetNode {
         }
         self.store.rollback().unwrap();
         versions
+    }
+
+    /// Checks that the digests are what a scan makes of the records. Says over how many links both ends were last found to
+    /// hold the same.
+    pub fn check_digests(&mut self) -> u64 {
+        self.store.begin(Access::Read).unwrap();
+        let (mut kept, scanned) = (self.store.digests().unwrap(), self.store.scan_digests().unwrap());
+        for number in scanned.keys() {
+            kept.entry(*number).or_default();
+        }
+        assert_eq!(kept, scanned, "{}: the digests kept, and what a scan makes of the records", self.me.name);
+        let links = self.store.links().unwrap();
+        self.store.rollback().unwrap();
+        links.iter().filter(|link| link.comparison.equal.is_some()).count() as u64
     }
 
     /// Everything in the database but the order of saddlebag's own bookkeeping: one line for each row of each table.

@@ -11,6 +11,7 @@ pub mod gnuhealth;
 pub mod leases;
 pub mod meaning;
 pub mod postgres;
+pub mod sim;
 pub mod skip;
 pub mod synthea;
 mod synthea_sheets;

@@ -86,5 +86,10 @@ fn print(own: &OwnCard, file: &Path, console: &mut Console<'_>) -> Result<(), Co
     };
     let file = file.file_name().unwrap_or_default().to_string_lossy();
     console.say(&format!("Next: take the card to the {place}, and type there:"))?;
-    console.line(&format!("  saddlebag {verb} {}", shell_word(&file)))
+    console.line(&format!("  saddlebag {verb} {}", shell_word(&file)))?;
+    if own.is_listed_satellite {
+        let how = format!("`saddlebag {verb} {} --district`", shell_word(&file));
+        console.note(&format!("to have satellites of its own, {name} is admitted with {how}; then both sync"))?;
+    }
+    Ok(())
 }

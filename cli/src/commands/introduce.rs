@@ -6,6 +6,7 @@ use std::path::Path;
 
 use clap::Args;
 use saddlebag_couriers::Node;
+use saddlebag_couriers::admission::{Admission, ListedEntries, RefusedEntry, Standing};
 use saddlebag_couriers::membership::{self, Introduction};
 use saddlebag_couriers::takeover::Takeover;
 use saddlebag_formats::limits::CARD_BYTES_MAX;
@@ -41,29 +42,57 @@ struct LinkReport<'a> {
     deployment: Option<String>,
     /// What `setup` has to take over; of `join` alone.
     takeover: Option<&'a Takeover>,
+    /// Whether the deployment's list has it; of `admit` alone.
+    is_listed: Option<bool>,
 }
 
-/// Prints the link that was made.
-pub(super) fn print_json(node: &Node, peer: &Introduction, console: &mut Console<'_>) -> Result<Exit, CommandError> {
-    print_joined_json(node, peer, None, console)
+/// Prints the link that `admit` has made.
+pub(super) fn print_admitted_json(
+    node: &Node,
+    admission: &Admission,
+    console: &mut Console<'_>,
+) -> Result<Exit, CommandError> {
+    let peer = &admission.introduction;
+    let role = if admission.is_district { "district" } else { role(peer.role) };
+    let is_listed = Some(admission.standing == Standing::Listed);
+    console.json(&LinkReport { role, is_listed, ..LinkReport::of(node, peer) })?;
+    Ok(Exit::Done)
 }
 
-/// As [`print_json`], with what is to be taken over from the central.
+/// Prints the link that `join` has made, with what is to be taken over from the central.
 pub(super) fn print_joined_json(
     node: &Node,
     peer: &Introduction,
     takeover: Option<&Takeover>,
     console: &mut Console<'_>,
 ) -> Result<Exit, CommandError> {
-    console.json(&LinkReport {
-        takeover,
-        node: node.config.node.name.as_str(),
-        peer: peer.name.as_str(),
-        role: role(peer.role),
-        fingerprint: &peer.words,
-        deployment: node.deployment.as_ref().map(|(key, _)| key.deployment_id().to_string()),
-    })?;
+    console.json(&LinkReport { takeover, ..LinkReport::of(node, peer) })?;
     Ok(Exit::Done)
+}
+
+impl<'a> LinkReport<'a> {
+    fn of(node: &'a Node, peer: &'a Introduction) -> Self {
+        Self {
+            node: node.config.node.name.as_str(),
+            peer: peer.name.as_str(),
+            role: role(peer.role),
+            fingerprint: &peer.words,
+            deployment: node.deployment.as_ref().map(|(key, _)| key.deployment_id().to_string()),
+            takeover: None,
+            is_listed: None,
+        }
+    }
+}
+
+/// Says what became of nodes that districts have admitted.
+pub(super) fn print_entries(entries: &ListedEntries, console: &mut Console<'_>) -> Result<(), CommandError> {
+    if !entries.listed.is_empty() {
+        console.say(&format!("Listed: {}; the next bundles tell everybody.", entries.listed.join(", ")))?;
+    }
+    for RefusedEntry { name, reason } in &entries.refused {
+        console.note(&format!("{name}, which a district has admitted, was not listed: {reason}"))?;
+    }
+    Ok(())
 }
 
 /// Reads a card, and what it says.

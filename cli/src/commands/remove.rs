@@ -24,7 +24,7 @@ pub struct RemoveArgs {
 
 /// Runs it.
 pub fn run(global: &Global, args: &RemoveArgs, console: &mut Console<'_>) -> Result<Exit, CommandError> {
-    let mut node = Node::open_for_removal(&global.node)?;
+    let mut node = Node::open_anyhow(&global.node)?;
     let removed = setup::remove(&mut node)?;
     if args.report.json {
         console.json(&removed)?;

@@ -1,10 +1,15 @@
 //! What became of each bundle of a round, in words or as JSON, and with which status the command ends.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use saddlebag_couriers::after_import::{HookReport, HookResult};
 use saddlebag_couriers::round::{BundleReport, BundleResult, RoundEvent, RoundReport};
+use saddlebag_formats::TimeMs;
 
+use super::clocks::{self, Told};
+use super::introduce;
+use super::times::second;
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::exit_code::Exit;
@@ -37,7 +42,13 @@ impl Made<'_> {
             console.json(&self.report)?
         } else {
             console.keep_report(&self.report)?;
-            self.print_words(console)?
+            self.print_words(console)?;
+            if self.report.settled_later > 0 {
+                let settled = self.report.settled_later;
+                let changes = layout::count(settled, "change that was held is", "changes that were held are");
+                console.say(&format!("{changes} applied now: what was entered here since made room."))?;
+            }
+            introduce::print_entries(&self.report.entries, console)?;
         }
         self.report.hooks.iter().try_for_each(|hook| print_hook(hook, console))?;
         let refused = self.report.bundles.iter().filter(|bundle| bundle.result == BundleResult::Refused).count();
@@ -55,9 +66,13 @@ impl Made<'_> {
     fn print_words(&self, console: &mut Console<'_>) -> Result<(), CommandError> {
         let (goes, came): (Vec<_>, Vec<_>) = self.report.bundles.iter().partition(|bundle| self.is_own(bundle));
         came.iter().try_for_each(|bundle| self.print_bundle(bundle, console))?;
+        clocks_of(&came).iter().try_for_each(|remark| console.say(remark))?;
         self.remarks_on_import(came.is_empty()).iter().try_for_each(|remark| console.say(remark))?;
         goes.iter().try_for_each(|bundle| self.print_bundle(bundle, console))?;
         self.remarks_on_export(goes.is_empty()).iter().try_for_each(|remark| console.say(remark))?;
+        if let (Some(doubt), Some(clock)) = (self.report.clock_doubt, self.report.clock) {
+            console.note(&clocks::own(doubt, clock))?;
+        }
         if self.report.is_truncated {
             console.note("there are more files than one round looks at: run it again")?;
         }
@@ -169,6 +184,20 @@ fn print_hook(hook: &HookReport, console: &mut Console<'_>) -> Result<(), Comman
     console.labelled("warning: ", &format!("the hook `{name}` {what}: {reason}{next}"))
 }
 
+/// What is to be said of the clocks of those whose bundles came, by the last bundle of each.
+fn clocks_of(came: &[&BundleReport]) -> Vec<String> {
+    let mut last: BTreeMap<&str, (TimeMs, i64, bool)> = BTreeMap::new();
+    for bundle in came {
+        if let (Some(created), Some(ahead_ms)) = (bundle.created, bundle.clock_ahead_ms) {
+            last.insert(&bundle.from, (created, ahead_ms, bundle.clock_is_wrong));
+        }
+    }
+    let words = last.into_iter().filter_map(|(peer, (created, ahead_ms, is_wrong))| {
+        clocks::neighbour(Told { peer, clock: &second(created), ahead_ms, is_wrong })
+    });
+    words.collect()
+}
+
 fn changes(records: u64) -> String {
     if records == 0 { "no changes".to_owned() } else { layout::count(records, "change", "changes") }
 }
@@ -221,6 +250,9 @@ mod tests {
             parked: 0,
             quarantined: 0,
             settled: 0,
+            created: None,
+            clock_ahead_ms: None,
+            clock_is_wrong: false,
         }
     }
 
@@ -264,6 +296,19 @@ mod tests {
             text.contains("refused bundle 5 from ministry: its\u{fffd}[31m signature") && text.contains("  hint: ask")
         );
         assert_eq!(exit, Exit::Failed);
+    }
+
+    #[test]
+    fn a_clock_that_cannot_be_right_is_told() {
+        let created = Some(TimeMs(1_795_256_100_000));
+        let came = bundle("hilltop", "clinic-07", BundleResult::Applied);
+        let ahead = BundleReport { created, clock_ahead_ms: Some(441_797_328_000), ..came.clone() };
+        let (text, exit) = print(vec![ahead.clone()], false);
+        let text = text.replace('\n', " ");
+        assert!(text.contains("the clock of hilltop is 14 years ahead of ours"), "{text}");
+        assert_eq!(exit, Exit::Done);
+        let right = BundleReport { created, clock_ahead_ms: Some(0), ..came };
+        assert!(!print(vec![ahead, right], false).0.contains("the clock of"), "it was set right since");
     }
 
     #[test]

@@ -126,6 +126,10 @@ fn print_done(done: &SetupDone, console: &mut Console<'_>) -> Result<(), Command
     for table in &done.forgotten {
         console.say(&format!("`{table}` is not kept in step any more; its rows stay."))?;
     }
+    if done.settled > 0 {
+        let changes = layout::count(done.settled, "change that was held is", "changes that were held are");
+        console.say(&format!("{changes} applied now."))?;
+    }
     if done.duplicates > 0 {
         let rows = layout::count(done.duplicates, "row has", "rows have");
         console.note(&format!("{rows} the identity of another row here, and will not leave this place"))?;

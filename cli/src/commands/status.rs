@@ -3,9 +3,12 @@
 use clap::Args;
 use saddlebag_couriers::Node;
 use saddlebag_couriers::after_import::HookStatus;
-use saddlebag_couriers::health::{ClockDoubt, LinkHealth, ToldHealth};
-use saddlebag_couriers::status::{self, LinkState, LinkStatus, LogShortened, NodeRole, Status};
+use saddlebag_couriers::health::{LinkHealth, ToldHealth};
+use saddlebag_couriers::status::{
+    self, EntryProgress, EntryStatus, LinkState, LinkStatus, LogShortened, NodeRole, Status,
+};
 
+use super::clocks::{self, BEHIND_MS, Told};
 use super::times::{day, length, second};
 use crate::args::{Global, Report};
 use crate::command_error::CommandError;
@@ -14,14 +17,12 @@ use crate::exit_code::Exit;
 use crate::layout;
 use crate::table::{self, Lean};
 
-/// A clock that is ahead by less is as good as any, in milliseconds.
-const CLOCK_AHEAD_MS: i64 = 60_000;
-/// A bundle that took less is no news, in milliseconds: a week on the road.
-const BEHIND_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// Free space that is worth a line: 500 MB.
 const FREE_BYTES_LOW: u64 = 500_000_000;
 /// What to do after triggers were missing.
 const CHECK: &str = "what was written meanwhile was found by comparing its rows";
+/// What to do about a link that stands still.
+const REJOIN: &str = "`saddlebag rejoin` at the node whose database was put back lets both go on";
 
 /// Show what waits, what came, what is held and what disagrees.
 ///
@@ -57,7 +58,11 @@ fn print(global: &Global, status: &Status, console: &mut Console<'_>) -> Result<
     console.say(&format!("{} is {}; {waiting}.", status.node, role(status.role)))?;
     if status.links.is_empty() {
         console.say("It has no neighbours yet. Next:")?;
-        let next = if status.role == NodeRole::Central { "admit SATELLITE.card" } else { "join CENTRAL.card" };
+        let next = if matches!(status.role, NodeRole::Central | NodeRole::District) {
+            "admit SATELLITE.card"
+        } else {
+            "join CENTRAL.card"
+        };
         console.line(&format!("  {}", global.command(next)))?;
     } else {
         for line in link_lines(&status.links) {
@@ -87,16 +92,12 @@ fn print(global: &Global, status: &Status, console: &mut Console<'_>) -> Result<
     for hook in &status.hooks {
         console.note(&hook_words(hook))?;
     }
+    for entry in &status.entries {
+        console.note(&entry_words(entry))?;
+    }
     match status.clock_doubt {
         None => Ok(()),
-        Some(ClockDoubt::Before2025) => {
-            console.note(&format!("the clock of this machine says {}: set it", second(status.clock)))
-        }
-        Some(ClockDoubt::BehindLastContact) => console.note(&format!(
-            "the clock of this machine says {}, which is before the last contact with a neighbour: it was ahead then, \
-             or is behind now",
-            second(status.clock)
-        )),
+        Some(doubt) => console.note(&clocks::own(doubt, status.clock)),
     }
 }
 
@@ -123,6 +124,22 @@ fn silence(link: &LinkStatus) -> Option<String> {
         (None, Some(_)) => format!("{peer} is silent for {silent}."),
         (None, None) => format!("{peer} was admitted {silent} ago and has never been heard of."),
     })
+}
+
+fn entry_words(entry: &EntryStatus) -> String {
+    let EntryStatus { name, by, .. } = entry;
+    let how_far = match (entry.state, &entry.reason) {
+        (EntryProgress::LacksKey, _) => {
+            "waits for the deployment's key: put it back, then `saddlebag admit --waiting`".to_owned()
+        }
+        (EntryProgress::PassedOn, _) => "is on its way to the deployment's key; its bundles flow already".to_owned(),
+        (EntryProgress::GoesUp, _) => "goes up with the next bundle; its bundles flow already".to_owned(),
+        (EntryProgress::Refused, reason) => {
+            let reason = reason.as_deref().unwrap_or("no reason was told");
+            format!("was not listed: {reason}. Its bundles flow all the same")
+        }
+    };
+    format!("{name}, admitted by {by}, {how_far}")
 }
 
 fn hook_words(hook: &HookStatus) -> String {
@@ -177,8 +194,10 @@ fn number(number: Option<u64>) -> String {
 
 fn state(state: LinkState) -> &'static str {
     match state {
+        LinkState::Stopped => "stopped",
         LinkState::Missing => "missing",
         LinkState::Held => "held",
+        LinkState::Different => "different",
         LinkState::New => "new",
         LinkState::Waiting => "waiting",
         LinkState::Sent => "sent",
@@ -210,7 +229,7 @@ fn health_lines(links: &[&LinkStatus]) -> Vec<String> {
 
 fn print_health_troubles(link: &LinkStatus, console: &mut Console<'_>) -> Result<(), CommandError> {
     let (peer, Some(health)) = (&link.peer, &link.health) else { return Ok(()) };
-    if let Some(clock) = clock_words(health) {
+    if let Some(clock) = clock_words(peer, health) {
         console.say(&format!("{peer}: {clock}."))?;
     }
     if !health.told.triggers_missing.is_empty() {
@@ -224,25 +243,31 @@ fn print_health_troubles(link: &LinkStatus, console: &mut Console<'_>) -> Result
 }
 
 /// What is to be said of a neighbour's clock; none if it may well be right.
-fn clock_words(health: &LinkHealth) -> Option<String> {
-    let (ahead, clock) = (health.clock_ahead_ms, health.told.clock.replace('T', " ").replace('Z', " UTC"));
-    if health.told.clock_is_wrong {
-        Some(format!("its clock is wrong: it said {clock}"))
-    } else if ahead > CLOCK_AHEAD_MS {
-        Some(format!("its clock was ahead of ours by {} or more", length(ahead.unsigned_abs())))
-    } else if ahead < -BEHIND_MS {
-        let length = length(ahead.unsigned_abs());
-        Some(format!("its last bundle was made {length} before it came, or its clock is behind by up to as much"))
-    } else {
-        None
-    }
+fn clock_words(peer: &str, health: &LinkHealth) -> Option<String> {
+    let (ahead_ms, is_wrong) = (health.clock_ahead_ms, health.told.clock_is_wrong);
+    let clock = health.told.clock.replace('T', " ").replace('Z', " UTC");
+    let words = clocks::neighbour(Told { peer, clock: &clock, ahead_ms, is_wrong });
+    words.or_else(|| {
+        let length = length(ahead_ms.unsigned_abs());
+        (ahead_ms < -BEHIND_MS).then(|| {
+            format!("its last bundle was made {length} before it came, or its clock is behind by up to as much")
+        })
+    })
 }
 
 fn print_troubles(link: &LinkStatus, console: &mut Console<'_>) -> Result<(), CommandError> {
     let peer = &link.peer;
+    if let Some(stopped) = &link.stopped {
+        let since = second(stopped.since);
+        console.note(&format!("the link with {peer} stands still since {since}: {}; {REJOIN}", stopped.why))?;
+    }
     if !link.missing.is_empty() {
         let numbers: Vec<_> = link.missing.iter().map(u64::to_string).collect();
         console.say(&format!("{peer}: later bundles wait for bundle {}, which has not come.", numbers.join(", ")))?;
+    }
+    if let Some(since) = link.different {
+        let since = second(since);
+        console.say(&format!("{peer}: holds other records than this node since {since}; `check` tells which."))?;
     }
     let counts = [
         (link.conflicts, "in conflict: both values are kept"),
@@ -259,6 +284,7 @@ fn print_troubles(link: &LinkStatus, console: &mut Console<'_>) -> Result<(), Co
 mod tests {
     use saddlebag_formats::TimeMs;
 
+    use super::super::clocks::CLOCK_AHEAD_MS;
     use super::*;
 
     fn health(clock_ahead_ms: i64) -> LinkHealth {
@@ -290,7 +316,11 @@ mod tests {
             parked: 0,
             quarantined: 0,
             missing: Vec::new(),
+            equal: None,
+            different: None,
+            undecided: None,
             state: LinkState::Sent,
+            stopped: None,
             health: Some(health(0)),
             admitted: None,
             rhythm_ms: None,
@@ -325,13 +355,13 @@ mod tests {
 
     #[test]
     fn a_clock_is_spoken_of_only_where_it_can_not_be_right_or_the_way_was_long() {
-        let words = |ahead| clock_words(&health(ahead));
+        let words = |ahead| clock_words("clinic-07", &health(ahead));
         assert_eq!(words(CLOCK_AHEAD_MS), None);
         assert_eq!(words(-BEHIND_MS), None);
-        assert!(words(7_200_000).unwrap().contains("ahead of ours by 2 hours"));
+        assert!(words(7_200_000).unwrap().contains("is 2 hours ahead of ours"));
         assert!(words(-10 * 86_400_000).unwrap().contains("made 10 days before it came"));
         let mut wrong = health(0);
         wrong.told.clock_is_wrong = true;
-        assert!(clock_words(&wrong).unwrap().contains("is wrong: it said 2026-11-21 10:15:00 UTC"));
+        assert!(clock_words("clinic-07", &wrong).unwrap().contains("is wrong: it said 2026-11-21 10:15:00 UTC"));
     }
 }

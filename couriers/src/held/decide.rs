@@ -75,6 +75,15 @@ pub fn retry(node: &mut Node, id: Option<&str>) -> Result<RetryDone, NodeError> 
     })
 }
 
+/// Tries everything again that is held, if anything here has changed since; says how many changes are applied now.
+///
+/// # Errors
+/// The database's.
+pub(crate) fn retry_after_changes(node: &mut Node) -> Result<u64, NodeError> {
+    let done = noting(node, |importer| Ok(importer.retry_held_after_changes()?.unwrap_or_default()))?;
+    Ok(done.settled)
+}
+
 /// Lets go of a held change: both places keep what they have.
 ///
 /// # Errors

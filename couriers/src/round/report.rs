@@ -3,9 +3,13 @@
 use std::path::Path;
 
 use saddlebag_formats::header::BundleHeader;
-use serde::Serialize;
+use saddlebag_formats::{TimeMs, utc};
+use saddlebag_importer::clocks::CLOCK_FIRST;
+use serde::{Serialize, Serializer};
 
+use crate::admission::ListedEntries;
 use crate::after_import::HookReport;
+use crate::health::ClockDoubt;
 
 /// What became of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -58,6 +62,14 @@ pub struct BundleReport {
     pub quarantined: u64,
     /// Changes that had been held and are applied now.
     pub settled: u64,
+    /// What its sender's clock said when it was made, for one that came.
+    #[serde(serialize_with = "as_text")]
+    pub created: Option<TimeMs>,
+    /// How far that clock was ahead of this node's when it came, in milliseconds. Below 0 it is the time that the bundle
+    /// took, or the clock was behind.
+    pub clock_ahead_ms: Option<i64>,
+    /// Whether that clock cannot be right: it was before 2025.
+    pub clock_is_wrong: bool,
 }
 
 /// A whole round.
@@ -77,6 +89,15 @@ pub struct RoundReport {
     pub removed: Vec<String>,
     /// Who was told of what has changed here, or could not be.
     pub hooks: Vec<HookReport>,
+    /// This node's clock at the end of the round.
+    #[serde(serialize_with = "as_text")]
+    pub clock: Option<TimeMs>,
+    /// Why that clock is not to be believed, if it is not.
+    pub clock_doubt: Option<ClockDoubt>,
+    /// Changes that had been held and are applied now, because of something that was entered here since.
+    pub settled_later: u64,
+    /// Nodes that districts have admitted, and what became of them here.
+    pub entries: ListedEntries,
 }
 
 impl RoundReport {
@@ -119,12 +140,22 @@ impl BundleReport {
             parked: 0,
             quarantined: 0,
             settled: 0,
+            created: None,
+            clock_ahead_ms: None,
+            clock_is_wrong: false,
         }
     }
 
     pub(crate) fn with_header(self, header: &BundleHeader) -> Self {
         let (number, after, upto) = (header.number.0, header.after.0, header.upto.0);
         Self { number: Some(number), after: Some(after), upto: Some(upto), ..self }
+    }
+
+    /// What the sender's clock said when the bundle was made, and what ours says now that it came.
+    pub(crate) fn with_clocks(self, created: TimeMs, now: TimeMs) -> Self {
+        let ahead_ms = created.0.saturating_sub(now.0);
+        let clock_is_wrong = created < CLOCK_FIRST;
+        Self { created: Some(created), clock_ahead_ms: Some(ahead_ms), clock_is_wrong, ..self }
     }
 
     pub(crate) fn between(self, from: String, to: String) -> Self {
@@ -134,4 +165,8 @@ impl BundleReport {
     pub(crate) fn because(self, reason: String, hint: Option<&str>) -> Self {
         Self { reason: Some(reason), hint: hint.map(str::to_owned), ..self }
     }
+}
+
+fn as_text<S: Serializer>(time: &Option<TimeMs>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(utc::format).serialize(serializer)
 }

@@ -6,7 +6,7 @@
 use saddlebag_formats::header::{BundleHeader, KeyId};
 use saddlebag_formats::log_entry::BY_ITSELF;
 use saddlebag_formats::{Head, LogEntry, LogKind, NodeId};
-use saddlebag_importer::{Applied, ImportError, ImportResult};
+use saddlebag_importer::{Applied, ImportError, ImportResult, OtherHistory};
 use saddlebag_keys::files::{self, FileError};
 use saddlebag_keys::this_node::ThisNode;
 use saddlebag_keys::trust::Peer;
@@ -16,6 +16,7 @@ use saddlebag_stores::{Access, StoreError};
 
 use super::RoundEvent;
 use super::report::{BundleReport, BundleResult, RoundReport};
+use crate::admission;
 use crate::after_import::AfterImport;
 use crate::error::NodeError;
 use crate::inbox::Inbox;
@@ -61,7 +62,9 @@ impl<'a> TakeIn<'a> {
         }
         self.try_again(early)?;
         if !self.report.dry_run {
+            self.retry_held()?;
             self.node.reload_deployment()?;
+            self.report.entries = admission::after_import(self.node)?;
         }
         Ok(())
     }
@@ -72,6 +75,16 @@ impl<'a> TakeIn<'a> {
         for (candidate, before) in early {
             let again = if self.report.dry_run { None } else { self.take_in(&candidate)? };
             self.done(again.unwrap_or(before));
+        }
+        Ok(())
+    }
+
+    /// What is held may have waited for something that was entered here since, though no bundle came.
+    fn retry_held(&mut self) -> Result<(), NodeError> {
+        self.after.begin();
+        if let Some(tally) = self.node.importer()?.retry_held_after_changes()? {
+            self.after.changed(&tally.tables);
+            self.report.settled_later = tally.settled;
         }
         Ok(())
     }
@@ -141,7 +154,9 @@ impl<'a> TakeIn<'a> {
     fn applied(&mut self, candidate: &Candidate, applied: &Applied, bytes: &[u8]) -> Result<BundleReport, NodeError> {
         let header = &applied.header;
         let (result, reason) = match &applied.result {
-            ImportResult::Applied => (BundleResult::Applied, None),
+            ImportResult::Applied => {
+                (BundleResult::Applied, applied.history.map(|history| history_words(history).to_owned()))
+            }
             ImportResult::Already => (BundleResult::Already, None),
             ImportResult::Waiting { missing_after, applied: so_far } => {
                 let reason = format!(
@@ -168,11 +183,12 @@ impl<'a> TakeIn<'a> {
             parked: tally.parked,
             quarantined: tally.quarantined,
             settled: tally.settled,
-            ..report
+            ..report.with_clocks(header.created, self.node.clock.now())
         };
         let hint = "bring the bundle before it too; the sender sends again what was not acknowledged";
+        let hint = Some(hint).filter(|_| result == BundleResult::Waiting);
         Ok(match reason {
-            Some(reason) => report.because(reason, Some(hint)),
+            Some(reason) => report.because(reason, hint),
             None => report,
         })
     }
@@ -246,5 +262,16 @@ impl<'a> TakeIn<'a> {
         let listed = self.node.deployment.as_ref().and_then(|(_, nodes)| nodes.list().node(id));
         let linked = self.links.iter().find(|link| link.peer == id).map(|link| link.name.clone());
         linked.or_else(|| listed.map(|node| node.name.to_string())).unwrap_or_else(|| id.to_string())
+    }
+}
+
+/// What people are told of a bundle that did not simply follow the one before it.
+fn history_words(history: OtherHistory) -> &'static str {
+    match history {
+        OtherHistory::Anew => {
+            "its sender has begun a new history: its database was restored, copied or replaced; both ends tell each other \
+             what the other one lacks"
+        }
+        OtherHistory::Late => "it is of a history that its sender has left; what it brings was taken all the same",
     }
 }

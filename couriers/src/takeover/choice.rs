@@ -78,12 +78,21 @@ fn laid_over(
         identity: Identity::Assigned,
         direction: Direction::Both,
         exclude: Vec::new(),
+        conflicts: Default::default(),
+        together: Vec::new(),
+        quiet: Vec::new(),
         delete: Default::default(),
         references: BTreeMap::new(),
         local_unique: Vec::new(),
         without_target: BTreeMap::new(),
     });
     (config.identity, config.direction) = (identity, direction);
+    let is_shared = |name: &&String| {
+        let is_there = schema.table(&theirs.name).is_some_and(|table| table.column(name).is_some());
+        is_there && !config.exclude.contains(name)
+    };
+    let here = theirs.together.iter().map(|group| group.iter().filter(is_shared).cloned().collect::<Vec<_>>());
+    config.together = here.filter(|group| group.len() > 1).collect();
     // What the central takes for a plain value is one here too.
     config.references.retain(|column, _| theirs.references.contains_key(column));
     let declared = schema.table(&theirs.name).map(|table| table.foreign_keys.as_slice()).unwrap_or_default();
@@ -124,6 +133,24 @@ fn make_it_fit(
                 let before = config.local_unique.len();
                 config.local_unique.retain(|name| name != column);
                 config.local_unique.len() < before
+            }
+            (TrackingError::ColumnSetting { column, setting: "together", .. }, Some(config)) => {
+                let before = config.together.clone();
+                config.together.iter_mut().for_each(|group| group.retain(|name| name != column));
+                config.together.retain(|group| group.len() > 1);
+                config.together != before
+            }
+            // Which columns are one value belongs to the deployment; what else is said of one of them, to this place.
+            (TrackingError::ColumnSetting { column, setting: "quiet", .. }, Some(config)) => {
+                let before = config.quiet.len();
+                config.quiet.retain(|name| name != column);
+                config.quiet.len() < before
+            }
+            (TrackingError::ColumnSetting { setting: "conflicts", .. }, Some(config)) => {
+                let rules = &mut config.conflicts.columns;
+                let before = rules.len();
+                rules.retain(|name, _| !config.together.iter().any(|group| group.contains(name)));
+                rules.len() < before
             }
             _ => false,
         };
@@ -180,12 +207,19 @@ fn differences(table: &str, before: &TableConfig, after: &TableConfig) -> Vec<Ta
         let one = |(column, rule): (&String, &ReferenceRule)| format!("{column} = {rule}");
         config.references.iter().map(one).collect::<Vec<_>>().join(", ")
     };
+    let groups =
+        |config: &TableConfig| config.together.iter().map(|group| group.join(" with ")).collect::<Vec<_>>().join(", ");
+    let quiet = |config: &TableConfig| config.quiet.join(", ");
+    let own_rules = |config: &TableConfig| config.conflicts.columns.keys().cloned().collect::<Vec<_>>().join(", ");
     let all = [
         ("identity", before.identity.to_string(), after.identity.to_string()),
         ("direction", before.direction.to_string(), after.direction.to_string()),
         ("references", rules(before), rules(after)),
+        ("together", groups(before), groups(after)),
         ("exclude", before.exclude.join(", "), after.exclude.join(", ")),
         ("local_unique", before.local_unique.join(", "), after.local_unique.join(", ")),
+        ("quiet", quiet(before), quiet(after)),
+        ("conflicts", own_rules(before), own_rules(after)),
     ];
     let differs = all.into_iter().filter(|(_, from, to)| from != to);
     differs.map(|(setting, from, to)| TakenOver { table: table.to_owned(), setting, from, to }).collect()

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use saddlebag_stores::config::TableConfig;
+use saddlebag_stores::config::{ConflictPolicies, TableConfig};
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::choice::Chosen;
@@ -30,7 +30,7 @@ pub(super) fn apply(text: &str, chosen: &Chosen, central: &str, path: &Path) -> 
     for (name, config) in &chosen.added {
         let mut section = Table::new();
         section.decor_mut().set_prefix(format!("\n# As {central} keeps it in step.\n"));
-        for setting in ["identity", "direction", "exclude", "references"] {
+        for setting in ["identity", "direction", "exclude", "together", "references"] {
             if let Some(value) = value(setting, config) {
                 section.insert(setting, Item::Value(value));
             }
@@ -61,8 +61,9 @@ fn take_over(section: &mut dyn TableLike, setting: &str, config: &TableConfig, c
         // A section of its own stays one: [tables.NAME.references].
         Some(Item::Table(own)) => {
             own.clear();
-            for (column, rule) in &config.references {
-                own.insert(column, Item::Value(rule.to_string().into()));
+            let inside = new.as_inline_table().into_iter().flat_map(InlineTable::iter);
+            for (name, value) in inside {
+                own.insert(name, Item::Value(value.clone()));
             }
         }
         Some(item) => {
@@ -88,6 +89,13 @@ fn value(setting: &str, config: &TableConfig) -> Option<Value> {
         "direction" => Some(config.direction.to_string().into()),
         "exclude" => list(&config.exclude),
         "local_unique" => list(&config.local_unique),
+        "quiet" => list(&config.quiet),
+        "together" if config.together.is_empty() => None,
+        "together" => {
+            let group = |names: &Vec<String>| Value::Array(names.iter().collect::<Array>());
+            Some(Value::Array(config.together.iter().map(group).collect()))
+        }
+        "conflicts" => rules(&config.conflicts),
         _ if config.references.is_empty() => None,
         _ => {
             let mut rules = InlineTable::new();
@@ -97,6 +105,22 @@ fn value(setting: &str, config: &TableConfig) -> Option<Value> {
             Some(Value::InlineTable(rules))
         }
     }
+}
+
+/// The rules of a table; none where they are what is meant if nothing is said.
+fn rules(policies: &ConflictPolicies) -> Option<Value> {
+    if *policies == ConflictPolicies::default() {
+        return None;
+    }
+    if policies.columns.is_empty() {
+        return Some(policies.default.word().into());
+    }
+    let mut rules = InlineTable::new();
+    for (column, policy) in &policies.columns {
+        rules.insert(column, policy.word().into());
+    }
+    rules.insert("default", policies.default.word().into());
+    Some(Value::InlineTable(rules))
 }
 
 /// What says the same as nothing, with room for a comment.
@@ -147,6 +171,7 @@ mod tests {
             identity: identity.into(),
             direction: direction.into(),
             references: references.collect(),
+            together: Vec::new(),
         }
     }
 
@@ -221,6 +246,30 @@ identity = \"assigned\"
         let rules: BTreeMap<_, _> =
             visit.references.iter().map(|(name, rule)| (name.as_str(), rule.to_string())).collect();
         assert_eq!(rules, [("origin", "model,id".to_owned())].into(), "what is declared need not be written");
+    }
+
+    #[test]
+    fn what_is_one_value_at_the_central_is_one_here_as_far_as_it_is_here() {
+        let text = TEXT.replace("local_unique = [\"ref\"]", "conflicts = { village_id = \"ask\" }\nquiet = [\"ref\"]");
+        let together = |groups: &[&[&str]]| {
+            let groups = groups.iter().map(|group| group.iter().map(|name| (*name).to_owned()).collect());
+            CardTable {
+                together: groups.collect(),
+                ..card("patient", "assigned", "both", &[("village_id", "village")])
+            }
+        };
+        let village = card("village", "assigned", "both", &[]);
+        let (_, unlike) = taken(&text, &[together(&[&["ref", "gone"]]), village.clone()]);
+        assert!(tables(&unlike)["patient"].together.is_empty(), "{unlike}");
+        let (chosen, text) = taken(&text, &[together(&[&["ref", "village_id", "gone"]]), village.clone()]);
+        let patient = &tables(&text)["patient"];
+        assert_eq!(patient.together, [["ref", "village_id"]], "{text}");
+        assert!(patient.quiet.is_empty() && patient.conflicts.columns.is_empty(), "{text}");
+        let settings: Vec<_> = chosen.changed.iter().map(|change| change.setting).collect();
+        assert_eq!(settings, ["references", "together", "quiet", "conflicts"]);
+        assert!(text.contains("as ministry has it; it was"), "{text}");
+        let (again, same) = taken(&text, &[together(&[&["ref", "village_id"]]), village]);
+        assert!(again.changed.is_empty() && same == text);
     }
 
     #[test]

@@ -55,7 +55,10 @@ fn the_wrong_card_changes_nothing() {
     assert!(matches!(join(&mut clinic, &changed), Err(NodeError::Card(_))));
     join(&mut clinic, &of_ministry).unwrap();
     assert!(matches!(join(&mut clinic, &of_other), Err(NodeError::OtherDeployment { .. })));
-    assert!(matches!(admit(&mut clinic, &of_hospital), Err(NodeError::MayNotAdmit)), "a satellite admits nobody");
+    assert!(
+        matches!(admit(&mut clinic, &of_hospital), Err(NodeError::NotADistrict { .. })),
+        "a satellite admits nobody"
+    );
     assert_eq!((clinic.links().unwrap().len(), ministry.links().unwrap().len()), (1, 0));
 }
 

@@ -4,6 +4,7 @@
 
 mod bad_bundles;
 mod cards;
+mod districts;
 mod held;
 mod nodes;
 mod rounds;

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use saddlebag_couriers::node::NodeError;
+use saddlebag_couriers::rejoin;
 use saddlebag_couriers::setup::{plan_setup, remove, setup};
 use saddlebag_couriers::status::{NodeRole, status};
 use saddlebag_couriers::{ConfigError, Node};
@@ -156,7 +157,7 @@ fn removing_leaves_the_schema_as_it_was_and_the_folder() {
     clinic.found(false).unwrap();
     clinic.setup();
     assert_ne!(clinic.texts(SCHEMA_NOW), before);
-    remove(&mut Node::open_for_removal(&clinic.folder).unwrap()).unwrap();
+    remove(&mut Node::open_anyhow(&clinic.folder).unwrap()).unwrap();
     assert_eq!(clinic.texts(SCHEMA_NOW), before);
     assert_eq!(clinic.texts("SELECT name FROM patient"), ["Anna"]);
     assert!(clinic.folder.join("keys/signing.key").exists());
@@ -174,9 +175,38 @@ fn a_restored_database_is_noticed_at_home() {
     fs::copy(&backup, &clinic.database).unwrap();
     let error = Node::open(&clinic.folder).unwrap_err();
     assert!(matches!(error, NodeError::DatabaseIsOlder { .. }), "{error}");
-    assert!(error.hint().unwrap().contains("cannot rejoin yet"));
+    assert!(error.hint().unwrap().contains("saddlebag rejoin"));
     assert!(matches!(Node::open_for_setup(&clinic.folder), Err(NodeError::DatabaseIsOlder { .. })));
-    assert!(Node::open_for_removal(&clinic.folder).is_ok());
+    assert!(Node::open_anyhow(&clinic.folder).is_ok());
+}
+
+#[test]
+fn a_restored_database_that_rejoins_gets_back_what_it_had_sent() {
+    let (world, clinic, ministry) = World::pair();
+    let backup = world.root.path().join("backup.db");
+    fs::copy(&clinic.database, &backup).unwrap();
+    clinic.application(ANNA);
+    clinic.sync(&world.stick());
+    ministry.sync(&world.stick());
+    let before = clinic.shows();
+    fs::copy(&backup, &clinic.database).unwrap();
+    assert_ne!(clinic.shows(), before);
+    let mut node = Node::open_anyhow(&clinic.folder).unwrap();
+    let plan = rejoin::plan(&mut node).unwrap();
+    assert!(plan.has_reason() && plan.behind.is_some_and(|behind| behind.contains("published")));
+    let rejoined = rejoin::rejoin(&mut node).unwrap();
+    assert_eq!(
+        (rejoined.peers.as_slice(), rejoined.before == rejoined.epoch),
+        (["ministry".to_owned()].as_slice(), false)
+    );
+    drop(node);
+    for place in [&clinic, &ministry, &clinic, &ministry] {
+        let report = place.sync(&world.stick());
+        assert!(!report.any_refused(), "{report:#?}");
+    }
+    assert_eq!(clinic.shows(), before);
+    assert_eq!(ministry.shows(), before);
+    assert!(!rejoin::plan(&mut clinic.open()).unwrap().has_reason());
 }
 
 #[test]

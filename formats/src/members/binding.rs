@@ -5,10 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bounded::Bytes;
+use crate::bounded::{Bounded, Bytes};
 use crate::codec::{self, CodecError};
 use crate::header::BundleHeader;
 use crate::ids::{BundleId, BundleNumber, DeploymentId, Epoch, NodeId, Seq};
+use crate::members::anew::{Anew, AnewV1, Common, IdPrefix, TRAIL_MAX, TrailV1};
+use crate::members::entries::{EntriesV1, Entry, EntryRefusal, EntryRefusalV1, EntryRefusalsV1, EntryV1};
 
 /// Which bundle this payload belongs to, and which list of nodes its sender holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,10 +35,21 @@ pub struct Binding {
     pub nodes_known: u64,
     /// That list, signed, for a receiver that holds an older one.
     pub nodes: Option<Vec<u8>>,
+    /// The beginnings of the ids of the bundles made before this one for the same receiver, in the same epoch, and not
+    /// acknowledged: their numbers end with the one before this one's.
+    pub trail: Vec<IdPrefix>,
+    /// Where the sender's history began anew, until the receiver has acknowledged a bundle of it.
+    pub anew: Option<Anew>,
+    /// Where the receiver's history began anew: how much of the one before the sender had applied.
+    pub common: Option<Common>,
+    /// Nodes that were admitted below, for the deployment's key to list: to a central alone.
+    pub entries: Vec<Entry>,
+    /// Entries that were refused: to a satellite alone.
+    pub refused_entries: Vec<EntryRefusal>,
 }
 
 impl Binding {
-    /// The binding of the payload that goes under `header`.
+    /// The binding of the payload that goes under `header`, without what is said only now and then.
     #[must_use]
     pub fn of(header: &BundleHeader, nodes_known: u64, nodes: Option<Vec<u8>>) -> Self {
         Self {
@@ -50,13 +63,22 @@ impl Binding {
             upto: header.upto,
             nodes_known,
             nodes,
+            trail: Vec::new(),
+            anew: None,
+            common: None,
+            entries: Vec::new(),
+            refused_entries: Vec::new(),
         }
     }
 
     /// Whether the payload was made for the bundle with this header.
     #[must_use]
     pub fn agrees_with(&self, header: &BundleHeader) -> bool {
-        *self == Self::of(header, self.nodes_known, self.nodes.clone())
+        let outer = |binding: &Self| {
+            let Self { deployment, id, from, to, epoch, number, after, upto, .. } = binding;
+            (*deployment, *id, *from, *to, *epoch, *number, *after, *upto)
+        };
+        outer(self) == outer(&Self::of(header, 0, None))
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -86,6 +108,11 @@ struct BindingV1 {
     upto: u64,
     nodes_known: u64,
     nodes: Option<Bytes>,
+    trail: TrailV1,
+    anew: Option<AnewV1>,
+    common: Option<(u64, u64)>,
+    entries: EntriesV1,
+    refused_entries: EntryRefusalsV1,
 }
 
 impl From<&Binding> for BindingV1 {
@@ -101,6 +128,11 @@ impl From<&Binding> for BindingV1 {
             upto: binding.upto.0,
             nodes_known: binding.nodes_known,
             nodes: binding.nodes.clone().map(Bytes),
+            trail: Bounded(binding.trail.iter().copied().skip(binding.trail.len().saturating_sub(TRAIL_MAX)).collect()),
+            anew: binding.anew.as_ref().map(AnewV1::from),
+            common: binding.common.map(|common| (common.before.0, common.upto.0)),
+            entries: Bounded(binding.entries.iter().map(EntryV1::from).collect()),
+            refused_entries: Bounded(binding.refused_entries.iter().map(EntryRefusalV1::from).collect()),
         }
     }
 }
@@ -118,6 +150,11 @@ impl From<BindingV1> for Binding {
             upto: Seq(wire.upto),
             nodes_known: wire.nodes_known,
             nodes: wire.nodes.map(|bytes| bytes.0),
+            trail: wire.trail.0,
+            anew: wire.anew.map(Anew::from),
+            common: wire.common.map(|(before, upto)| Common { before: Epoch(before), upto: Seq(upto) }),
+            entries: wire.entries.0.into_iter().map(Entry::from).collect(),
+            refused_entries: wire.refused_entries.0.into_iter().map(EntryRefusal::from).collect(),
         }
     }
 }
@@ -150,7 +187,24 @@ mod tests {
 
     #[test]
     fn it_comes_back() {
-        let binding = Binding::of(&example(), 300, Some(vec![9; 300]));
+        let entry = Entry {
+            node: NodeId([5; 16]),
+            name: "clinic-07".into(),
+            card: vec![3; 400],
+            is_district: true,
+            by: NodeId([6; 16]),
+            at: crate::ids::TimeMs(-7),
+        };
+        let refused =
+            EntryRefusal { node: NodeId([8; 16]), at: crate::ids::TimeMs(9), reason: "the name is taken".into() };
+        let mut binding = Binding {
+            entries: vec![entry],
+            refused_entries: vec![refused],
+            ..Binding::of(&example(), 300, Some(vec![9; 300]))
+        };
+        binding.trail = vec![[1, 2, 3, 4], [0; 4]];
+        binding.anew = Some(Anew { before: Epoch(8), known: vec![(BundleNumber(3), BundleId([5; 16]))] });
+        binding.common = Some(Common { before: Epoch(7), upto: Seq(12) });
         assert_eq!(Binding::decode(&binding.encode()), Ok(binding));
     }
 }

@@ -144,6 +144,6 @@ fn the_bytes_are_fixed() {
     let archive = zstd::decode_all(packed.as_slice()).unwrap();
     assert_eq!(
         hex::encode(Sha256::digest(&archive)),
-        "2c852bc987c59897a7ba89cb2d30a011cf6057122b61f4d980b009d48cd94578"
+        "a51132bcf93e1dab8e70dad3f35dc59c91b41520efd20b1676f547189dd64a64"
     );
 }

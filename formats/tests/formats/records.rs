@@ -23,6 +23,11 @@ pub(crate) fn payload(changes: Vec<TableChanges>) -> Payload {
             upto: Seq(1389),
             nodes_known: 2,
             nodes: Some(vec![7; 40]),
+            trail: vec![[1, 2, 3, 4]],
+            anew: None,
+            common: None,
+            entries: Vec::new(),
+            refused_entries: Vec::new(),
         },
         health: Health { software: "saddlebag 0.1.0".into(), clock: TimeMs(1_795_256_100_000), ..Health::default() },
         receipts: vec![Receipt {

@@ -23,6 +23,8 @@ pub struct CardTable {
     pub direction: String,
     /// The columns that refer to records, and what each refers to: a table, or `model,id`.
     pub references: BTreeMap<String, String>,
+    /// Columns that are merged as one value.
+    pub together: Vec<Vec<String>>,
 }
 
 /// What is wrong with the tables of a card.
@@ -35,7 +37,7 @@ pub enum TableProblem {
     /// More tables, or more references of one table, than a card may bring.
     #[error("it brings {count} {what}, and at most {count_max} are allowed")]
     TooMany {
-        /// Of what: `tables`, `references`.
+        /// Of what: `tables`, `references`, `columns together`.
         what: &'static str,
         /// How many there are.
         count: usize,
@@ -68,7 +70,11 @@ pub(super) fn check(card: &Card) -> Result<(), TableProblem> {
     for table in tables {
         at_most("references", table.references.len(), COLUMNS_PER_TABLE_MAX)?;
         let own = [&table.name, &table.identity, &table.direction];
+        // A group of no column would get around the limit.
+        let grouped = table.together.iter().map(|group| group.len().max(1)).sum();
+        at_most("columns together", grouped, COLUMNS_PER_TABLE_MAX)?;
         let texts = own.into_iter().chain(table.references.keys()).chain(table.references.values());
+        let texts = texts.chain(table.together.iter().flatten());
         if let Some(bytes) = texts.map(String::len).find(|bytes| *bytes > CARD_TEXT_BYTES_MAX) {
             return Err(TableProblem::TooLong { bytes });
         }
@@ -88,19 +94,21 @@ pub(super) struct CardTableV1 {
     direction: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     references: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    together: Vec<Vec<String>>,
 }
 
 impl From<&CardTable> for CardTableV1 {
     fn from(table: &CardTable) -> Self {
-        let CardTable { name, identity, direction, references } = table.clone();
-        Self { name, identity, direction, references }
+        let CardTable { name, identity, direction, references, together } = table.clone();
+        Self { name, identity, direction, references, together }
     }
 }
 
 impl From<CardTableV1> for CardTable {
     fn from(wire: CardTableV1) -> Self {
-        let CardTableV1 { name, identity, direction, references } = wire;
-        Self { name, identity, direction, references }
+        let CardTableV1 { name, identity, direction, references, together } = wire;
+        Self { name, identity, direction, references, together }
     }
 }
 
@@ -117,6 +125,7 @@ mod tests {
             identity: "natural(code)".to_owned(),
             direction: "both".to_owned(),
             references: references.into(),
+            together: Vec::new(),
         }
     }
 
@@ -130,14 +139,15 @@ mod tests {
     #[test]
     fn a_centrals_choice_comes_back_in_order_and_as_documented() {
         let plain = CardTable { references: BTreeMap::new(), ..table("district") };
-        let card = central_card().with_tables(vec![table("village"), plain]);
+        let together = vec![vec!["x".to_owned(), "y".to_owned()]];
+        let card = central_card().with_tables(vec![CardTable { together, ..table("village") }, plain]);
         let bytes = card.sign(&keys(1).signing).unwrap();
         assert_eq!(Card::parse(&bytes), Ok(card));
         let text = String::from_utf8(bytes).unwrap();
         let json = concat!(
             r#","tables":[{"name":"district","identity":"natural(code)","direction":"both"},"#,
             r#"{"name":"village","identity":"natural(code)","direction":"both","#,
-            r#""references":{"district":"district","origin":"model,id"}}]}"#
+            r#""references":{"district":"district","origin":"model,id"},"together":[["x","y"]]}]}"#
         );
         assert!(text.lines().nth(1).unwrap().ends_with(json), "{text}");
     }
@@ -164,6 +174,9 @@ mod tests {
         let columns = (0..=COLUMNS_PER_TABLE_MAX).map(|number| (format!("c{number}"), "t".to_owned()));
         let wide = CardTable { references: columns.collect(), ..table("t") };
         assert!(matches!(refused(vec![wide]), TableProblem::TooMany { what: "references", .. }));
+        let groups = vec![Vec::new(); COLUMNS_PER_TABLE_MAX + 1];
+        let wide = CardTable { together: groups, ..table("t") };
+        assert!(matches!(refused(vec![wide]), TableProblem::TooMany { what: "columns together", .. }));
         let long = "x".repeat(CARD_TEXT_BYTES_MAX + 1);
         let too_long = TableProblem::TooLong { bytes: long.len() };
         assert_eq!(refused(vec![CardTable { identity: long.clone(), ..table("t") }]), too_long);

@@ -164,3 +164,23 @@ fn the_deployment_key_comes_back_and_is_never_overwritten() {
     assert!(DeploymentKey::generate(&mut Seeded(5)).save(folder.path()).is_err());
     assert_eq!(DeploymentKey::load(folder.path()).unwrap().id(), deployment_key().id());
 }
+
+#[test]
+fn a_satellite_that_becomes_a_district_keeps_its_central() {
+    let list = two_nodes();
+    let next = list.with_role(NodeId([2; 16]), Role::Central).unwrap();
+    let clinic = next.node(NodeId([2; 16])).unwrap();
+    assert_eq!((next.number(), clinic.role, clinic.central), (3, Role::Central, Some(NodeId([1; 16]))));
+    assert_eq!(next.with_role(NodeId([2; 16]), Role::Satellite).unwrap().number(), 4);
+    let unknown = NodeId([9; 16]);
+    assert_eq!(list.with_role(unknown, Role::Central), Err(ListError::NotListed { id: unknown }));
+    assert!(matches!(list.with_role(NodeId([1; 16]), Role::Satellite), Err(ListError::NoCentral { .. })));
+}
+
+#[test]
+fn who_is_below_whom_is_told_over_any_number_of_levels() {
+    let list = two_nodes().with_node(listed("village", 3, Role::Satellite, Some(2))).unwrap();
+    let id = |seed: u8| NodeId([seed; 16]);
+    assert!(list.is_within(id(3), id(1)) && list.is_within(id(3), id(2)) && list.is_within(id(3), id(3)));
+    assert!(!list.is_within(id(1), id(3)) && !list.is_within(id(2), id(3)) && !list.is_within(id(9), id(1)));
+}

@@ -12,7 +12,7 @@ use super::writers::Writers;
 use crate::engine::damaged;
 use crate::error::StoreError;
 use crate::ledger::{Conflict, ConflictSide};
-use crate::stored_words::{conflict_name, conflict_named};
+use crate::stored_words::{conflict_name, conflict_named, rule_name, rule_named};
 
 const READING: &str = "reading conflicts";
 const WRITING: &str = "writing conflicts";
@@ -38,19 +38,23 @@ pub(super) fn add(client: &mut Client, writers: &mut Writers, conflicts: &[Confl
     let winner_writers = once.iter().map(|c| number(&c.winner)).collect::<Result<Vec<i32>, StoreError>>()?;
     let loser_writers = once.iter().map(|c| number(&c.loser)).collect::<Result<Vec<i32>, StoreError>>()?;
     let sql = "WITH given AS (SELECT * FROM unnest($1::bigint[], $2::text[], $3::uuid[], $4::text[], $5::text[], \
-               $6::bytea[], $7::bigint[], $8::integer[], $9::bytea[], $10::bigint[], $11::integer[], $12::bigint[]) \
+               $6::bytea[], $7::bigint[], $8::integer[], $9::bytea[], $10::bigint[], $11::integer[], $12::bigint[], \
+               $13::text[], $14::bigint[], $15::bigint[], $16::boolean[]) \
                WITH ORDINALITY g (link, table_name, uid, column_name, kind, winner_value, winner_time, winner_writer, \
-               loser_value, loser_time, loser_writer, found, place)), \
+               loser_value, loser_time, loser_writer, found, rule, winner_effective, loser_effective, clock_doubted, \
+               place)), \
                new AS (SELECT * FROM given g WHERE NOT EXISTS (\
                SELECT 1 FROM saddlebag.conflict c WHERE c.uid = g.uid AND c.table_name = g.table_name \
                AND c.column_name IS NOT DISTINCT FROM g.column_name AND c.kind = g.kind \
                AND c.winner_time = g.winner_time AND c.winner_writer = g.winner_writer \
                AND c.loser_time = g.loser_time AND c.loser_writer = g.loser_writer)), \
                added AS (INSERT INTO saddlebag.conflict (id, link, table_name, uid, column_name, kind, winner_value, \
-               winner_time, winner_writer, loser_value, loser_time, loser_writer, found) \
+               winner_time, winner_writer, loser_value, loser_time, loser_writer, found, rule, winner_effective, \
+               loser_effective, clock_doubted) \
                SELECT (SELECT COALESCE(max(id), 0) FROM saddlebag.conflict) + row_number() OVER (ORDER BY place), \
                link, table_name, uid, column_name, kind, winner_value, winner_time, winner_writer, \
-               loser_value, loser_time, loser_writer, found FROM new) \
+               loser_value, loser_time, loser_writer, found, rule, winner_effective, loser_effective, clock_doubted \
+               FROM new) \
                SELECT place FROM new";
     let rows = client.query(
         WRITING,
@@ -68,6 +72,10 @@ pub(super) fn add(client: &mut Client, writers: &mut Writers, conflicts: &[Confl
             &each!(once, |c| c.loser.version.time.0),
             &loser_writers,
             &each!(once, |c| c.found.0),
+            &each!(once, |c| rule_name(c.rule)),
+            &each!(once, |c| c.winner.effective.map(|time| time.0)),
+            &each!(once, |c| c.loser.effective.map(|time| time.0)),
+            &each!(once, |c| c.clock_doubted),
         ],
     )?;
     for row in &rows {
@@ -85,22 +93,26 @@ type ConflictRow = (u64, Conflict, u32, u32);
 fn conflict_row(row: &Row) -> Result<ConflictRow, StoreError> {
     let kind: &str = field(READING, row, 4)?;
     // The writers are named by number: their versions are completed by the caller.
-    let side = |start: usize| -> Result<(ConflictSide, u32), StoreError> {
+    let side = |start: usize, effective: usize| -> Result<(ConflictSide, u32), StoreError> {
         let writer = Writer { node: NodeId([0; 16]), epoch: Epoch(0) };
         let version = Version { time: TimeMs(field(READING, row, start + 1)?), writer };
         let number: i32 = field(READING, row, start + 2)?;
-        Ok((ConflictSide { value: field(READING, row, start)?, version }, number.cast_unsigned()))
+        let effective: Option<i64> = field(READING, row, effective)?;
+        let side = ConflictSide { value: field(READING, row, start)?, version, effective: effective.map(TimeMs) };
+        Ok((side, number.cast_unsigned()))
     };
-    let ((winner, winner_writer), (loser, loser_writer)) = (side(5)?, side(8)?);
+    let ((winner, winner_writer), (loser, loser_writer)) = (side(5, 14)?, side(8, 15)?);
     let conflict = Conflict {
         link: link_id(READING, row, 0)?,
         table: field(READING, row, 1)?,
         uid: uid(READING, row, 2)?,
         column: field(READING, row, 3)?,
         kind: conflict_named(kind),
+        rule: rule_named(field(READING, row, 13)?),
         winner,
         loser,
         found: TimeMs(field(READING, row, 11)?),
+        clock_doubted: field(READING, row, 16)?,
     };
     Ok((unsigned(READING, row, 12)?, conflict, winner_writer, loser_writer))
 }
@@ -108,7 +120,8 @@ fn conflict_row(row: &Row) -> Result<ConflictRow, StoreError> {
 pub(super) fn all(client: &mut Client, writers: &mut Writers) -> Result<Vec<(u64, Conflict)>, StoreError> {
     let known = writers.lookup(client)?;
     let sql = "SELECT link, table_name, uid, column_name, kind, winner_value, winner_time, winner_writer, \
-               loser_value, loser_time, loser_writer, found, id FROM saddlebag.conflict ORDER BY id";
+               loser_value, loser_time, loser_writer, found, id, rule, winner_effective, loser_effective, clock_doubted \
+               FROM saddlebag.conflict ORDER BY id";
     let writer = |number: u32| {
         known.get(&number).copied().ok_or_else(|| damaged("a conflict", format!("there is no writer {number}")))
     };

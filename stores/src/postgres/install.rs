@@ -131,6 +131,7 @@ pub(super) fn forget_states(client: &mut Client, number: u32) -> Result<(), Stor
          DELETE FROM saddlebag.journal WHERE table_number = {number};
          DELETE FROM saddlebag.tombstone WHERE table_number = {number};
          DELETE FROM saddlebag.beside WHERE table_number = {number};
+         DELETE FROM saddlebag.digest WHERE table_number = {number};
          DELETE FROM saddlebag.setting WHERE name = '{}';",
         states(number),
         partitions::setting_name(number)

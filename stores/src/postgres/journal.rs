@@ -24,7 +24,7 @@ const READING: &str = "reading the journal";
 
 /// Milliseconds since 1970.
 pub(super) const NOW: &str =
-    "pg_catalog.floor(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint";
+    "GREATEST(1, pg_catalog.floor(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint)";
 
 /// The order in which entries were written: each takes the log's position, behind that of all that were written before.
 /// No sequence does it, which would change what `lastval()` says to the application. Positions that the log has not come

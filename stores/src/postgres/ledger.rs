@@ -1,6 +1,9 @@
 //! Settings and links.
 
 use postgres::Row;
+use saddlebag_formats::codec::CodecError;
+use saddlebag_formats::comparison::Comparison;
+use saddlebag_formats::history::History;
 use saddlebag_formats::sent_bundles::{decode_sent_bundles, encode_sent_bundles};
 use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, Seq, TimeMs};
 use uuid::Uuid;
@@ -23,7 +26,7 @@ pub(super) fn set_setting(client: &mut Client, name: &str, value: &[u8]) -> Resu
     client.execute("writing a setting", sql, &[&name, &value]).map(drop)
 }
 
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 24] = [
     "id",
     "peer",
     "name",
@@ -46,6 +49,8 @@ const COLUMNS: [&str; 22] = [
     "last_contact",
     "health",
     "unacknowledged",
+    "history",
+    "comparison",
 ];
 
 pub(super) fn links(client: &mut Client) -> Result<Vec<Link>, StoreError> {
@@ -66,12 +71,20 @@ fn link(action: &str, row: &Row) -> Result<Link, StoreError> {
         acknowledged: position(action, row, 9)?,
         unacknowledged: decode_sent_bundles(field(action, row, 21)?)
             .map_err(|error| damaged("the bundles made for a neighbour", error))?,
+        comparison: Comparison::decode(field(action, row, 23)?)
+            .map_err(|error| damaged("how records compared", error))?,
         applied: position(action, row, 13)?,
         owes_acknowledgement: field(action, row, 17)?,
         nodes_known: unsigned(action, row, 18)?,
         last_contact: field::<Option<i64>>(action, row, 19)?.map(TimeMs),
         health: field(action, row, 20)?,
+        history: history(action, row, 22)?,
     })
+}
+
+fn history(action: &str, row: &Row, index: usize) -> Result<History, StoreError> {
+    let damaged = |error: CodecError| StoreError::Damaged { what: "a link".to_owned(), reason: error.to_string() };
+    History::decode(field(action, row, index)?).map_err(damaged)
 }
 
 fn position(action: &str, row: &Row, start: usize) -> Result<Option<Position>, StoreError> {
@@ -137,6 +150,8 @@ pub(super) fn save_link(client: &mut Client, link: &Link) -> Result<(), StoreErr
                 &link.last_contact.map(|time| time.0),
                 &link.health,
                 &encode_sent_bundles(&link.unacknowledged),
+                &link.history.encode(),
+                &link.comparison.encode(),
             ],
         )
         .map(drop)
@@ -145,6 +160,7 @@ pub(super) fn save_link(client: &mut Client, link: &Link) -> Result<(), StoreErr
 #[cfg(test)]
 mod tests {
     use saddlebag_formats::SentBundle;
+    use saddlebag_formats::members::WholeDigest;
 
     use super::super::testing;
     use super::*;
@@ -182,7 +198,11 @@ mod tests {
             let (number, upto) = (BundleNumber(number), Seq(number * 9));
             SentBundle { number, id: BundleId([7; 16]), upto, digest }
         };
-        central.unacknowledged = vec![made(4, Some(u64::MAX)), made(5, None)];
+        let digest = WholeDigest { shape: 1, sum: u64::MAX };
+        central.unacknowledged = vec![made(4, Some(digest)), made(5, None)];
+        let Position { epoch, number, id, upto } = position(6).unwrap();
+        central.history.add(saddlebag_formats::history::AppliedBundle { epoch, number, id, upto });
+        central.comparison.different = Some(TimeMs(7));
         save_link(&mut client, &central).unwrap();
         assert_eq!(links(&mut client).unwrap(), [central, satellite]);
     }

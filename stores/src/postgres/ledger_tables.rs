@@ -123,7 +123,8 @@ fn dropped_row(row: &Row) -> Result<Dropped, StoreError> {
 pub(super) fn counts(client: &mut Client, link: LinkId) -> Result<LinkCounts, StoreError> {
     let sql = "SELECT (SELECT count(*) FROM saddlebag.held WHERE link = $1 AND kind = 'parked'), \
                (SELECT count(*) FROM saddlebag.held WHERE link = $1 AND kind = 'quarantined'), \
-               (SELECT count(*) FROM saddlebag.conflict WHERE link = $1)";
+               (SELECT count(*) FROM saddlebag.conflict c WHERE link = $1 \
+               AND NOT EXISTS (SELECT 1 FROM saddlebag.decision d WHERE d.conflict = c.id))";
     let row = client.query_one(READING, sql, &[&link_number(link)])?;
     let count = |at| unsigned(READING, &row, at);
     Ok(LinkCounts { parked: count(0)?, quarantined: count(1)?, conflicts: count(2)? })

@@ -9,6 +9,7 @@ use saddlebag_formats::{ColumnState, RowState, Seq, Uid};
 use uuid::Uuid;
 
 use super::cache::{Before, Buried};
+use super::digest::{SUM, read_sum};
 use super::fields::{field, uid};
 use super::sql::{key_columns, states};
 use super::values::Kind;
@@ -269,13 +270,16 @@ fn remove(store: &mut PostgresStore, table: &TrackedTable, old: &[&Key]) -> Resu
     }
     let (arrays, names) = keys::unnest(table, 1);
     let sql = format!(
-        "DELETE FROM {} s USING unnest({arrays}) AS u({names}) WHERE {}",
+        "WITH f AS (DELETE FROM {} s USING unnest({arrays}) AS u({names}) WHERE {} RETURNING s.hash, s.home) \
+         SELECT {SUM} FROM f",
         states(table.number),
         keys::states_given(table, "s.", "u.")
     );
     let parts = keys::parts(table, old);
     let parameters: Vec<_> = parts.iter().map(keys::Parts::parameter).collect();
-    store.client.execute(WRITING, &sql, &parameters).map(drop)
+    let (went, _) = read_sum(WRITING, &store.client.query_one(WRITING, &sql, &parameters)?)?;
+    store.changed_digests.all_went(table.number, went);
+    Ok(())
 }
 
 /// Writes row states: new ones, or over those of the same records. Says whether all were written.
@@ -309,24 +313,35 @@ fn put(
     );
     let sql = if is_new {
         format!(
-            "INSERT INTO {} ({}, uid, seq, first_seq, hash, home, state) \
-             SELECT {}, u.uid, u.seq, u.first_seq, u.hash, u.home, u.state FROM {given_rows}",
+            "WITH f AS (INSERT INTO {} ({}, uid, seq, first_seq, hash, home, state) \
+             SELECT {}, u.uid, u.seq, u.first_seq, u.hash, u.home, u.state FROM {given_rows} RETURNING hash, home) \
+             SELECT 0::bigint, 0::bigint, 0::bigint, count(*) FROM f",
             states(table.number),
             key_columns(table, "k"),
             given.join(", "),
         )
     } else {
+        // Both parts see the same snapshot: the hashes are those from before.
         format!(
-            "UPDATE {} s SET seq = u.seq, first_seq = u.first_seq, hash = u.hash, home = u.home, state = u.state \
-             FROM {given_rows} WHERE {} AND s.uid = u.uid",
-            states(table.number),
-            keys::states_given(table, "s.", "u."),
+            "WITH given AS MATERIALIZED (SELECT * FROM {given_rows}), \
+             f AS (SELECT s.hash, s.home FROM {states} s JOIN given u ON {same}), \
+             written AS (UPDATE {states} s SET seq = u.seq, first_seq = u.first_seq, hash = u.hash, home = u.home, \
+             state = u.state FROM given u WHERE {same}) SELECT {SUM} FROM f",
+            states = states(table.number),
+            same = format_args!("{} AND s.uid = u.uid", keys::states_given(table, "s.", "u.")),
         )
     };
     let mut parameters: super::client::Given<'_> = vec![&uids, &seqs, &firsts, &hashes, &homes, &bytes];
     parameters.extend(parts.iter().map(keys::Parts::parameter));
-    let written = store.client.execute(WRITING, &sql, &parameters)?;
-    Ok(usize::try_from(written) == Ok(new.len()))
+    let (went, written) = read_sum(WRITING, &store.client.query_one(WRITING, &sql, &parameters)?)?;
+    let are_all = usize::try_from(written) == Ok(new.len());
+    if are_all {
+        store.changed_digests.all_went(table.number, went);
+        for (_, stored) in new {
+            store.changed_digests.came(table.number, stored.hash, stored.home);
+        }
+    }
+    Ok(are_all)
 }
 
 fn flush_tombstones(store: &mut PostgresStore) -> Result<(), StoreError> {

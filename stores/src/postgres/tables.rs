@@ -25,7 +25,12 @@ CREATE TABLE IF NOT EXISTS saddlebag.link (
     acknowledged_epoch bigint, acknowledged_number bigint, acknowledged_id uuid, acknowledged_upto bigint,
     applied_epoch bigint, applied_number bigint, applied_id uuid, applied_upto bigint,
     owes_acknowledgement boolean NOT NULL, nodes_known bigint NOT NULL, last_contact bigint, health bytea,
-    unacknowledged bytea NOT NULL);
+    unacknowledged bytea NOT NULL, history bytea NOT NULL, comparison bytea NOT NULL);
+CREATE TABLE IF NOT EXISTS saddlebag.different (
+    link bigint NOT NULL, table_name text COLLATE \"C\" NOT NULL, uid uuid NOT NULL, how text NOT NULL,
+    found bigint NOT NULL, wanted boolean NOT NULL, PRIMARY KEY (link, table_name, uid));
+CREATE TABLE IF NOT EXISTS saddlebag.digest (
+    table_number integer PRIMARY KEY, sum numeric(20) NOT NULL, records bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS saddlebag.held (
     link bigint NOT NULL, table_name text COLLATE \"C\" NOT NULL, uid uuid NOT NULL, kind text NOT NULL,
     reason text NOT NULL, change bytea NOT NULL, known bytea NOT NULL, since bigint NOT NULL, told text,
@@ -39,10 +44,15 @@ CREATE TABLE IF NOT EXISTS saddlebag.beside (
 CREATE INDEX IF NOT EXISTS beside_target ON saddlebag.beside (target) WHERE target IS NOT NULL;
 CREATE TABLE IF NOT EXISTS saddlebag.conflict (
     id bigint PRIMARY KEY, link bigint NOT NULL, table_name text COLLATE \"C\" NOT NULL, uid uuid NOT NULL,
-    column_name text COLLATE \"C\", kind text NOT NULL,
-    winner_value bytea, winner_time bigint NOT NULL, winner_writer integer NOT NULL,
-    loser_value bytea, loser_time bigint NOT NULL, loser_writer integer NOT NULL, found bigint NOT NULL);
+    column_name text COLLATE \"C\", kind text NOT NULL, rule text NOT NULL, found bigint NOT NULL,
+    winner_value bytea, winner_time bigint NOT NULL, winner_writer integer NOT NULL, winner_effective bigint,
+    loser_value bytea, loser_time bigint NOT NULL, loser_writer integer NOT NULL, loser_effective bigint,
+    clock_doubted boolean NOT NULL);
 CREATE INDEX IF NOT EXISTS conflict_record ON saddlebag.conflict (uid);
+CREATE TABLE IF NOT EXISTS saddlebag.decision (
+    id bigint PRIMARY KEY, conflict bigint NOT NULL, taken text NOT NULL, value bytea, time bigint NOT NULL,
+    writer integer NOT NULL, decided_by text NOT NULL, because text, at bigint NOT NULL);
+CREATE INDEX IF NOT EXISTS decision_conflict ON saddlebag.decision (conflict);
 CREATE TABLE IF NOT EXISTS saddlebag.receipt (
     link bigint NOT NULL, table_name text COLLATE \"C\" NOT NULL, uid uuid NOT NULL,
     column_name text COLLATE \"C\" NOT NULL, outcome text NOT NULL, reason text NOT NULL, carried bigint,

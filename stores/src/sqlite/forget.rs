@@ -12,7 +12,8 @@ pub(super) fn forget_states(connection: &Connection, number: u32) -> Result<(), 
     let sql = format!(
         "DROP TABLE IF EXISTS {}; DROP TABLE IF EXISTS {};
          DELETE FROM saddlebag_tombstone WHERE table_number = {number};
-         DELETE FROM saddlebag_beside WHERE table_number = {number};",
+         DELETE FROM saddlebag_beside WHERE table_number = {number};
+         DELETE FROM saddlebag_digest WHERE table_number = {number};",
         states(number),
         journal(number)
     );

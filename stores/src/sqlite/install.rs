@@ -15,8 +15,9 @@ use crate::tracking::{KeyGiver, Numbering, TrackedTable, Tracking};
 /// Columns whose change one word of a journal row notes: 62, so that it stays a positive integer.
 pub(super) const BITS: u16 = 62;
 
-/// Milliseconds since 1970 as every SQLite since 3.0 can tell them.
-pub(super) const NOW: &str = "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)";
+/// Milliseconds since 1970 as every SQLite since 3.0 can tell them. A clock that stands at 1970 or before says 1: 0 is
+/// for what setup found.
+pub(super) const NOW: &str = "max(1, CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER))";
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS saddlebag_setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -39,7 +40,12 @@ CREATE TABLE IF NOT EXISTS saddlebag_link (
     acknowledged_epoch INTEGER, acknowledged_number INTEGER, acknowledged_id BLOB, acknowledged_upto INTEGER,
     applied_epoch INTEGER, applied_number INTEGER, applied_id BLOB, applied_upto INTEGER,
     owes_acknowledgement INTEGER NOT NULL, nodes_known INTEGER NOT NULL, last_contact INTEGER, health BLOB,
-    unacknowledged BLOB NOT NULL);
+    unacknowledged BLOB NOT NULL, history BLOB NOT NULL, comparison BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS saddlebag_different (
+    link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, how TEXT NOT NULL,
+    found INTEGER NOT NULL, wanted INTEGER NOT NULL, PRIMARY KEY (link, table_name, uid)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS saddlebag_digest (
+    table_number INTEGER PRIMARY KEY, sum INTEGER NOT NULL, records INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS saddlebag_held (
     link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL,
     change BLOB NOT NULL, known BLOB NOT NULL, since INTEGER NOT NULL, told TEXT,
@@ -53,9 +59,15 @@ CREATE TABLE IF NOT EXISTS saddlebag_beside (
 CREATE INDEX IF NOT EXISTS saddlebag_beside_target ON saddlebag_beside (target);
 CREATE TABLE IF NOT EXISTS saddlebag_conflict (
     id INTEGER PRIMARY KEY, link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, column_name TEXT,
-    kind TEXT NOT NULL, winner_value BLOB, winner_time INTEGER NOT NULL, winner_writer INTEGER NOT NULL,
-    loser_value BLOB, loser_time INTEGER NOT NULL, loser_writer INTEGER NOT NULL, found INTEGER NOT NULL);
+    kind TEXT NOT NULL, rule TEXT NOT NULL, found INTEGER NOT NULL,
+    winner_value BLOB, winner_time INTEGER NOT NULL, winner_writer INTEGER NOT NULL, winner_effective INTEGER,
+    loser_value BLOB, loser_time INTEGER NOT NULL, loser_writer INTEGER NOT NULL, loser_effective INTEGER,
+    clock_doubted INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS saddlebag_conflict_record ON saddlebag_conflict (uid);
+CREATE TABLE IF NOT EXISTS saddlebag_decision (
+    id INTEGER PRIMARY KEY, conflict INTEGER NOT NULL, taken TEXT NOT NULL, value BLOB, time INTEGER NOT NULL,
+    writer INTEGER NOT NULL, decided_by TEXT NOT NULL, because TEXT, at INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS saddlebag_decision_conflict ON saddlebag_decision (conflict);
 CREATE TABLE IF NOT EXISTS saddlebag_receipt (
     link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, column_name TEXT NOT NULL,
     outcome TEXT NOT NULL, reason TEXT NOT NULL, carried INTEGER, PRIMARY KEY (link, table_name, uid, column_name)) WITHOUT ROWID;
@@ -80,6 +92,7 @@ pub(super) fn install(store: &mut SqliteStore, tracking: &Tracking) -> Result<()
     let known = installed(&store.connection)?.unwrap_or_default();
     let forgotten = known.tables.values().filter(|(number, _)| !numbers.contains(number));
     for (number, _) in forgotten {
+        store.changed_digests.forget(*number);
         forget_table(&store.connection, *number)?;
     }
     for table in &tracking.tables {
@@ -105,6 +118,7 @@ fn forget_table(connection: &Connection, number: u32) -> Result<(), StoreError> 
     run(connection, &format!("DELETE FROM saddlebag_column WHERE table_number = {number}"))?;
     run(connection, &format!("DELETE FROM saddlebag_tombstone WHERE table_number = {number}"))?;
     run(connection, &format!("DELETE FROM saddlebag_beside WHERE table_number = {number}"))?;
+    run(connection, &format!("DELETE FROM saddlebag_digest WHERE table_number = {number}"))?;
     run(connection, &format!("DELETE FROM saddlebag_table WHERE number = {number}"))
 }
 

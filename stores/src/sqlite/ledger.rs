@@ -1,6 +1,8 @@
 //! Settings and links.
 
 use rusqlite::{Connection, Row, params};
+use saddlebag_formats::comparison::Comparison;
+use saddlebag_formats::history::History;
 use saddlebag_formats::sent_bundles::{decode_sent_bundles, encode_sent_bundles};
 use saddlebag_formats::{BundleId, BundleNumber, Epoch, LinkId, NodeId, Seq, TimeMs};
 
@@ -27,7 +29,7 @@ const COLUMNS: &str = "id, peer, name, role, card, \
     sent_epoch, sent_number, sent_id, sent_upto, \
     acknowledged_epoch, acknowledged_number, acknowledged_id, acknowledged_upto, \
     applied_epoch, applied_number, applied_id, applied_upto, \
-    owes_acknowledgement, nodes_known, last_contact, health, unacknowledged";
+    owes_acknowledgement, nodes_known, last_contact, health, unacknowledged, history, comparison";
 
 pub(super) fn links(connection: &Connection) -> Result<Vec<Link>, StoreError> {
     let failed = |error| engine("reading the links", &error);
@@ -39,6 +41,8 @@ pub(super) fn links(connection: &Connection) -> Result<Vec<Link>, StoreError> {
         let (mut link, sent): (Link, Vec<u8>) = (link(row).map_err(failed)?, row.get(21).map_err(failed)?);
         link.unacknowledged =
             decode_sent_bundles(&sent).map_err(|error| damaged("the bundles made for a neighbour", error))?;
+        let comparison: Vec<u8> = row.get(23).map_err(failed)?;
+        link.comparison = Comparison::decode(&comparison).map_err(|error| damaged("how records compared", error))?;
         links.push(link);
     }
     Ok(links)
@@ -55,12 +59,19 @@ fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
         sent: position(row, 5)?,
         acknowledged: position(row, 9)?,
         unacknowledged: Vec::new(),
+        comparison: Comparison::default(),
         applied: position(row, 13)?,
         owes_acknowledgement: row.get(17)?,
         nodes_known: row.get::<_, i64>(18)?.cast_unsigned(),
         last_contact: row.get::<_, Option<i64>>(19)?.map(TimeMs),
         health: row.get(20)?,
+        history: history(row, 22)?,
     })
+}
+
+fn history(row: &Row<'_>, at: usize) -> rusqlite::Result<History> {
+    let damaged = |error| rusqlite::Error::FromSqlConversionFailure(at, rusqlite::types::Type::Blob, Box::new(error));
+    History::decode(&row.get::<_, Vec<u8>>(at)?).map_err(damaged)
 }
 
 fn position(row: &Row<'_>, start: usize) -> rusqlite::Result<Option<Position>> {
@@ -86,7 +97,7 @@ pub(super) fn save_link(connection: &Connection, link: &Link) -> Result<(), Stor
         PeerRole::Central => "central",
         PeerRole::Satellite => "satellite",
     };
-    let marks = super::sql::marks(22);
+    let marks = super::sql::marks(24);
     let sql = format!("INSERT OR REPLACE INTO saddlebag_link ({COLUMNS}) VALUES ({marks})");
     let epoch = |position: Option<Position>| position.map(|position| position.epoch.0.cast_signed());
     let number = |position: Option<Position>| position.map(|position| position.number.0.cast_signed());
@@ -119,6 +130,8 @@ pub(super) fn save_link(connection: &Connection, link: &Link) -> Result<(), Stor
                 link.last_contact.map(|time| time.0),
                 link.health,
                 encode_sent_bundles(&link.unacknowledged),
+                link.history.encode(),
+                link.comparison.encode(),
             ],
         )
         .map_err(|error| engine("writing a link", &error))?;

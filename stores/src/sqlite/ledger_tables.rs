@@ -10,7 +10,8 @@ use crate::engine::damaged;
 use crate::error::StoreError;
 use crate::ledger::{Conflict, ConflictSide, Dropped, Held, LinkCounts, StoredReceipt};
 use crate::stored_words::{
-    conflict_name, conflict_named, held_name, held_named, key_column, outcome_name, outcome_named,
+    conflict_name, conflict_named, held_name, held_named, key_column, outcome_name, outcome_named, rule_name,
+    rule_named,
 };
 
 fn read_failed(error: rusqlite::Error) -> StoreError {
@@ -97,8 +98,8 @@ pub(super) fn add_conflict(
     let loser = writers.number(connection, conflict.loser.version.writer)?;
     // The same two versions meet again when a held change is tried again.
     let sql = "INSERT INTO saddlebag_conflict (link, table_name, uid, column_name, kind, winner_value, winner_time, \
-               winner_writer, loser_value, loser_time, loser_writer, found) \
-               SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12 WHERE NOT EXISTS (\
+               winner_writer, loser_value, loser_time, loser_writer, found, rule, winner_effective, loser_effective, \
+               clock_doubted) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 WHERE NOT EXISTS (\
                SELECT 1 FROM saddlebag_conflict WHERE uid = ?3 AND table_name = ?2 AND column_name IS ?4 AND kind = ?5 \
                AND winner_time = ?7 AND winner_writer = ?8 AND loser_time = ?10 AND loser_writer = ?11)";
     let parameters = params![
@@ -114,6 +115,10 @@ pub(super) fn add_conflict(
         conflict.loser.version.time.0,
         loser,
         conflict.found.0,
+        rule_name(conflict.rule),
+        conflict.winner.effective.map(|time| time.0),
+        conflict.loser.effective.map(|time| time.0),
+        conflict.clock_doubted,
     ];
     let added =
         connection.prepare_cached(sql).and_then(|mut statement| statement.execute(parameters)).map_err(write_failed)?;
@@ -125,22 +130,25 @@ type ConflictRow = (u64, Conflict, u32, u32);
 fn conflict_row(row: &Row<'_>) -> rusqlite::Result<ConflictRow> {
     let kind: String = row.get(4)?;
     // The writers are named by number: their versions are completed by the caller.
-    let side = |start: usize| -> rusqlite::Result<(ConflictSide, u32)> {
+    let side = |start: usize, effective: usize| -> rusqlite::Result<(ConflictSide, u32)> {
         let writer =
             saddlebag_formats::Writer { node: saddlebag_formats::NodeId([0; 16]), epoch: saddlebag_formats::Epoch(0) };
         let version = Version { time: TimeMs(row.get(start + 1)?), writer };
-        Ok((ConflictSide { value: row.get(start)?, version }, row.get(start + 2)?))
+        let effective = row.get::<_, Option<i64>>(effective)?.map(TimeMs);
+        Ok((ConflictSide { value: row.get(start)?, version, effective }, row.get(start + 2)?))
     };
-    let ((winner, winner_writer), (loser, loser_writer)) = (side(5)?, side(8)?);
+    let ((winner, winner_writer), (loser, loser_writer)) = (side(5, 14)?, side(8, 15)?);
     let conflict = Conflict {
         link: LinkId(row.get(0)?),
         table: row.get(1)?,
         uid: Uid(row.get(2)?),
         column: row.get(3)?,
         kind: conflict_named(&kind),
+        rule: rule_named(&row.get::<_, String>(13)?),
         winner,
         loser,
         found: TimeMs(row.get(11)?),
+        clock_doubted: row.get(16)?,
     };
     Ok((row.get::<_, i64>(12)?.cast_unsigned(), conflict, winner_writer, loser_writer))
 }
@@ -148,7 +156,8 @@ fn conflict_row(row: &Row<'_>) -> rusqlite::Result<ConflictRow> {
 pub(super) fn conflicts(connection: &Connection, writers: &mut Writers) -> Result<Vec<(u64, Conflict)>, StoreError> {
     let known = writers.lookup(connection)?;
     let sql = "SELECT link, table_name, uid, column_name, kind, winner_value, winner_time, winner_writer, \
-               loser_value, loser_time, loser_writer, found, id FROM saddlebag_conflict ORDER BY id";
+               loser_value, loser_time, loser_writer, found, id, rule, winner_effective, loser_effective, clock_doubted \
+               FROM saddlebag_conflict ORDER BY id";
     let mut statement = connection.prepare_cached(sql).map_err(read_failed)?;
     let rows = statement.query_map([], conflict_row).map_err(read_failed)?;
     let mut conflicts = Vec::new();
@@ -167,7 +176,8 @@ pub(super) fn conflicts(connection: &Connection, writers: &mut Writers) -> Resul
 pub(super) fn counts(connection: &Connection, link: LinkId) -> Result<LinkCounts, StoreError> {
     let sql = "SELECT (SELECT count(*) FROM saddlebag_held WHERE link = ?1 AND kind = 'parked'), \
                (SELECT count(*) FROM saddlebag_held WHERE link = ?1 AND kind = 'quarantined'), \
-               (SELECT count(*) FROM saddlebag_conflict WHERE link = ?1)";
+               (SELECT count(*) FROM saddlebag_conflict c WHERE link = ?1 \
+               AND NOT EXISTS (SELECT 1 FROM saddlebag_decision d WHERE d.conflict = c.id))";
     connection
         .query_row(sql, [link.0], |row| {
             let count = |at| Ok::<_, rusqlite::Error>(row.get::<_, i64>(at)?.cast_unsigned());

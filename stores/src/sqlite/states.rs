@@ -85,7 +85,8 @@ pub(super) fn save(
     let sql = store.texts.of(table, "change state", || {
         let at = |n: usize| parts + n;
         format!(
-            "UPDATE {} SET seq = ?{}, first_seq = ?{}, hash = ?{}, home = ?{}, state = ?{} WHERE {} AND uid = ?{}",
+            "UPDATE {} SET seq = ?{}, first_seq = ?{}, hash = saddlebag_instead_of(hash, home, ?{}), home = ?{}, state = ?{} \
+             WHERE {} AND uid = ?{}",
             states(table.number),
             at(2),
             at(3),
@@ -97,8 +98,11 @@ pub(super) fn save(
         )
     });
     if write(store, &sql, key, stored)? == 0 {
-        save_new(store, table, key, stored)?;
+        return save_new(store, table, key, stored);
     }
+    let (hash, home) = store.state_before.get();
+    store.changed_digests.went(table.number, hash, home);
+    store.changed_digests.came(table.number, stored.hash, stored.home);
     Ok(())
 }
 
@@ -111,13 +115,27 @@ pub(super) fn save_new(
 ) -> Result<(), StoreError> {
     let sql = store.texts.of(table, "new state", || {
         format!(
-            "INSERT OR REPLACE INTO {} ({}, uid, seq, first_seq, hash, home, state) VALUES ({})",
+            "INSERT INTO {} ({}, uid, seq, first_seq, hash, home, state) VALUES ({}) ON CONFLICT DO NOTHING",
             states(table.number),
             key_columns(table, "k"),
             marks(table.key.len() + 6)
         )
     });
-    write(store, &sql, key, stored).map(drop)
+    if write(store, &sql, key, stored)? == 0 {
+        make_room(store, table, key, stored.uid)?;
+        write(store, &sql, key, stored)?;
+    }
+    store.changed_digests.came(table.number, stored.hash, stored.home);
+    Ok(())
+}
+
+/// Takes away whatever stands under a key, or is a record of this uid.
+fn make_room(store: &mut SqliteStore, table: &TrackedTable, key: &Key, uid: Uid) -> Result<(), StoreError> {
+    remove(store, table, key)?;
+    let sql = store.texts.of(table, "forget record", || {
+        format!("DELETE FROM {} WHERE uid = ?1 RETURNING hash, home", states(table.number))
+    });
+    remove_by(store, table, &sql, &[&uid.0])
 }
 
 /// Runs a statement with key, uid, seq, first seq, hash, home and state as parameters.
@@ -153,12 +171,22 @@ pub(super) fn save_all(store: &mut SqliteStore, table: &TrackedTable, records: &
 
 /// Takes away the row state under a key.
 pub(super) fn remove(store: &mut SqliteStore, table: &TrackedTable, key: &Key) -> Result<(), StoreError> {
-    let failed = |error| engine("deleting a row state", &error);
     let sql = store.texts.of(table, "forget state", || {
-        format!("DELETE FROM {} WHERE {}", states(table.number), state_key_equals(table))
+        format!("DELETE FROM {} WHERE {} RETURNING hash, home", states(table.number), state_key_equals(table))
     });
-    let mut statement = store.connection.prepare_cached(&sql).map_err(failed)?;
-    statement.execute(params_from_iter(key.0.iter().map(Parameter))).map_err(failed)?;
+    let keys: Vec<_> = key.0.iter().map(Parameter).collect();
+    remove_by(store, table, &sql, &keys.iter().map(|part| part as &dyn ToSql).collect::<Vec<_>>())
+}
+
+/// Runs a statement that takes row states away and returns their hashes.
+fn remove_by(store: &mut SqliteStore, table: &TrackedTable, sql: &str, given: &[&dyn ToSql]) -> Result<(), StoreError> {
+    let failed = |error| engine("deleting a row state", &error);
+    let mut statement = store.connection.prepare_cached(sql).map_err(failed)?;
+    let mut rows = statement.query(given).map_err(failed)?;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let (hash, home): (i64, bool) = (row.get(0).map_err(failed)?, row.get(1).map_err(failed)?);
+        store.changed_digests.went(table.number, hash.cast_unsigned(), home);
+    }
     Ok(())
 }
 

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use saddlebag_formats::Value;
 
 use super::references::resolve_references;
-use super::{COLUMNS_MAX, KeyColumn, KeyGiver, Numbering, TrackedColumn, TrackedTable, Tracking, TrackingError};
+use super::{
+    COLUMNS_MAX, KeyColumn, KeyGiver, Numbering, TrackedColumn, TrackedTable, Tracking, TrackingError, policies,
+};
 use crate::config::{Direction, Identity, LocalValue, ReferenceRule, TableConfig, TablesConfig};
 use crate::schema::{Schema, Table};
 
@@ -80,10 +82,13 @@ fn resolve_table(
         key,
         columns,
         excluded: wanted.exclude.clone(),
+        together: Vec::new(),
+        delete: wanted.delete,
     };
     check_names(&tracked, table, wanted)?;
     check_settings(&tracked, wanted)?;
-    Ok(tracked)
+    let together = policies::groups(&tracked, wanted)?;
+    Ok(TrackedTable { together, ..tracked })
 }
 
 /// The sets of columns that the database keeps unique; an integer key that it gives itself is none that collides.
@@ -162,6 +167,8 @@ fn resolve_columns(
             absent: None,
             not_null: column.not_null,
             default: column.default.clone(),
+            conflicts: wanted.conflicts.of(&column.name),
+            is_quiet: wanted.quiet.contains(&column.name),
         });
     }
     columns.extend(absent_columns(table, wanted, known));
@@ -174,7 +181,9 @@ fn absent_columns(table: &Table, wanted: &TableConfig, known: &Numbering) -> Vec
     let of_table = known.absent.iter().filter(|((of, _), _)| *of == table.name);
     let lacking = of_table.filter(|((_, name), _)| table.column(name).is_none() && !wanted.exclude.contains(name));
     let column = |((_, name), references): (&(String, String), &Option<String>)| {
-        Some(TrackedColumn::absent(*ids.get(name)?, name, references.clone()))
+        let column = TrackedColumn::absent(*ids.get(name)?, name, references.clone());
+        let (conflicts, is_quiet) = (wanted.conflicts.of(name), wanted.quiet.contains(name));
+        Some(TrackedColumn { conflicts, is_quiet, ..column })
     };
     lacking.filter_map(column).collect()
 }
@@ -212,17 +221,8 @@ fn check_settings(tracked: &TrackedTable, wanted: &TableConfig) -> Result<(), Tr
         let (table, identity) = (tracked.name.clone(), wanted.identity.to_string());
         return Err(TrackingError::NothingToMatch { table, identity });
     }
-    let refused = |setting: &'static str, column: &String, reason: &str| TrackingError::ColumnSetting {
-        table: tracked.name.clone(),
-        column: column.clone(),
-        setting,
-        reason: reason.to_owned(),
-    };
-    let index_of = |setting: &'static str, name: &String| {
-        let reason =
-            if wanted.exclude.contains(name) { "which is excluded" } else { "which is no shared column of it" };
-        tracked.column_index(name).ok_or_else(|| refused(setting, name, reason))
-    };
+    let refused = |setting, column: &str, reason: &str| policies::refused(tracked, setting, column, reason);
+    let index_of = |setting, name: &str| policies::index_of(tracked, wanted, setting, name);
     for name in wanted.references.keys() {
         index_of("references", name)?;
     }
@@ -237,6 +237,12 @@ fn check_settings(tracked: &TrackedTable, wanted: &TableConfig) -> Result<(), Tr
         if !tracked.columns[index].refers() {
             return Err(refused("without_target", name, "which is no reference"));
         }
+    }
+    for name in wanted.conflicts.columns.keys() {
+        index_of("conflicts", name)?;
+    }
+    for name in &wanted.quiet {
+        index_of("quiet", name)?;
     }
     Ok(())
 }

@@ -5,6 +5,10 @@ use saddlebag_tests::engines::Engines;
 use saddlebag_tests::fleet::{Fleet, FleetPlan};
 use saddlebag_tests::on_engines;
 
+mod decided;
+mod held;
+mod merged;
+
 const NAMES: [&str; 5] = ["ministry", "north", "south", "north-clinic", "south-clinic"];
 const CENTRALS: [usize; 5] = [0, 0, 0, 1, 2];
 

@@ -7,6 +7,7 @@
 mod application;
 mod oracle;
 mod profile;
+mod ten_rounds;
 mod world;
 
 use saddlebag_stores::ledger::ConflictKind;

@@ -6,7 +6,7 @@ use saddlebag_formats::{Epoch, NodeId, Version, Writer};
 use super::super::writers::Writers;
 use super::super::{conflicts, testing};
 use super::*;
-use crate::ledger::{Conflict, ConflictKind, ConflictSide, HeldKind};
+use crate::ledger::{Conflict, ConflictKind, ConflictRule, ConflictSide, HeldKind};
 
 fn one_held(uid: u8, since: i64, reason: &str) -> Held {
     Held {
@@ -88,12 +88,16 @@ fn a_conflict_is_found_once() {
         uid: Uid([1; 16]),
         column: None,
         kind: ConflictKind::Deletion,
-        winner: ConflictSide { value: Some(vec![0, 255]), version: version(7, 1) },
-        loser: ConflictSide { value: None, version: version(6, 2) },
+        rule: ConflictRule::Keep,
+        winner: ConflictSide { value: Some(vec![0, 255]), version: version(7, 1), effective: Some(TimeMs(4)) },
+        loser: ConflictSide { value: None, version: version(6, 2), effective: None },
         found: TimeMs(50),
+        clock_doubted: true,
     };
-    let name = Conflict { column: Some("name".to_owned()), kind: ConflictKind::Values, ..deletion.clone() };
-    let later = Conflict { loser: ConflictSide { value: None, version: version(6, 3) }, ..deletion.clone() };
+    let (column, kind, rule) = (Some("name".to_owned()), ConflictKind::Values, ConflictRule::Ask);
+    let name = Conflict { column, kind, rule, ..deletion.clone() };
+    let loser = ConflictSide { value: None, version: version(6, 3), effective: Some(TimeMs(5)) };
+    let later = Conflict { loser, rule: ConflictRule::Delete, ..deletion.clone() };
     let mut writers = Writers::default();
     let mut add = |conflict: &Conflict| conflicts::add(&mut client, &mut writers, from_ref(conflict)).unwrap()[0];
     let all = [deletion, name, later];

@@ -1,0 +1,219 @@
+//! A deployment in one process: its nodes, their clocks, the sticks that go between them, and what was committed.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use rusqlite::params_from_iter;
+use saddlebag_bundler::ExportResult;
+use saddlebag_formats::header::BundleHeader;
+use saddlebag_importer::{Applied, ImportResult};
+use saddlebag_stores::sqlite::clock::use_clock;
+
+use super::look::Look;
+use super::model::{Author, Model};
+use super::plan::{BEGINNING_MS, Plan};
+use super::template::Templates;
+use super::trace::Trace;
+use super::work::Statement;
+use crate::engines::{NodeStore, SQLITE};
+use crate::fleet::{Fleet, FleetPlan};
+
+/// A bundle on its way.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// Who made it.
+    pub from: usize,
+    /// For whom it is.
+    pub to: usize,
+    /// Its header.
+    pub header: Rc<BundleHeader>,
+    /// Its bytes.
+    pub bytes: Rc<Vec<u8>>,
+    /// When it came out of the outbox, in true time.
+    pub made_ms: i64,
+}
+
+/// A deployment.
+#[derive(Debug)]
+pub struct World {
+    /// What was planned.
+    pub plan: Plan,
+    /// The nodes.
+    pub fleet: Fleet,
+    /// What was committed.
+    pub model: Model,
+    /// What happened.
+    pub trace: Trace,
+    /// What the couriers carry.
+    pub sticks: Vec<Vec<Bundle>>,
+    /// Bundles that were applied somewhere, the latest last.
+    pub applied: Vec<Bundle>,
+    /// When satellites' bundles reached their centrals: satellite, when it was made, when it was applied, in true time.
+    pub arrivals: Vec<(usize, i64, i64)>,
+    /// The true time.
+    pub now_ms: i64,
+    /// How far each clock is off.
+    pub offsets_ms: Vec<i64>,
+    /// What the triggers and stores of each node take for the present.
+    clocks: Vec<Arc<AtomicI64>>,
+    /// How often each node has looked at its journal.
+    absorbed: Vec<u64>,
+}
+
+impl World {
+    /// The deployment of a plan, as yet without any record.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn new(plan: Plan, templates: &Templates) -> Self {
+        let names: Vec<&str> = plan.names.iter().map(String::as_str).collect();
+        let fleet_plan = FleetPlan { names: &names, tables: "", seed: plan.seed, engines: SQLITE };
+        let template = |node| if plan.strict == Some(node) { &templates.strict } else { &templates.lax };
+        let fleet = Fleet::copied(&fleet_plan, &plan.centrals, template);
+        let nodes = plan.names.len();
+        let mut world = Self {
+            fleet,
+            model: Model::default(),
+            trace: Trace::default(),
+            sticks: vec![Vec::new(); 2],
+            applied: Vec::new(),
+            arrivals: Vec::new(),
+            now_ms: BEGINNING_MS,
+            offsets_ms: plan.clocks_ms.clone(),
+            clocks: (0..nodes).map(|_| Arc::default()).collect(),
+            absorbed: vec![0; nodes],
+            plan,
+        };
+        for node in 0..nodes {
+            let fleet_node = &mut world.fleet.nodes[node];
+            fleet_node.records_per_bundle = world.plan.records_per_bundle[node];
+            fleet_node.records_at_once = world.plan.records_at_once[node];
+            use_clock(&fleet_node.app, world.clocks[node].clone()).unwrap();
+            world.set_store_clock(node);
+        }
+        world.pass(0);
+        world
+    }
+
+    /// A node's name.
+    #[must_use]
+    pub fn name(&self, node: usize) -> &str {
+        &self.plan.names[node]
+    }
+
+    /// Time passes everywhere.
+    pub fn pass(&mut self, ms: i64) {
+        self.now_ms += ms;
+        for (node, clock) in self.clocks.iter().enumerate() {
+            // Clocks that people meet begin in 1970.
+            let now_ms = (self.now_ms + self.offsets_ms[node]).max(0);
+            clock.store(now_ms, Ordering::Relaxed);
+            self.fleet.nodes[node].clock.0.set(now_ms);
+        }
+    }
+
+    fn set_store_clock(&mut self, node: usize) {
+        if let NodeStore::Sqlite(store) = &mut self.fleet.nodes[node].store {
+            store.use_clock(self.clocks[node].clone()).unwrap();
+        }
+    }
+
+    /// The application of a node does a transaction; the model sees what became of each statement.
+    ///
+    /// # Panics
+    /// When SQLite fails otherwise than by a constraint.
+    pub fn work(&mut self, node: usize, what: &str, statements: &[Statement]) {
+        let (at_ms, true_ms) = (self.fleet.nodes[node].clock.0.get(), self.now_ms);
+        let author = Author { node, at_ms, true_ms, absorbed: self.absorbed[node] };
+        let app = &self.fleet.nodes[node].app;
+        app.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let mut looks = vec![Look::at(app)];
+        let mut outcome = "done".to_owned();
+        for (sql, parameters) in statements {
+            if let Err(error) = app.prepare_cached(sql).and_then(|mut s| s.execute(params_from_iter(parameters))) {
+                outcome = error.to_string();
+                break;
+            }
+            looks.push(Look::at(app));
+        }
+        let is_done = outcome == "done";
+        app.execute_batch(if is_done { "COMMIT" } else { "ROLLBACK" }).unwrap();
+        if is_done {
+            looks.windows(2).for_each(|pair| self.model.observe(author, &pair[0], &pair[1]));
+        }
+        self.trace.say(format!("{}: {what}: {outcome}: {statements:?}", self.name(node)));
+    }
+
+    /// Brings a node's outbox for a neighbour up to date; gives what lies there, and whether something new was said.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being made.
+    pub fn export(&mut self, from: usize, to: usize) -> Result<(Vec<Bundle>, bool), String> {
+        let peer = self.fleet.nodes[to].me.id;
+        let exported = self.fleet.nodes[from].try_export_to(peer);
+        let name = |node: usize| self.plan.names[node].clone();
+        let exported = match exported {
+            Ok(exported) => exported,
+            Err(error) => {
+                self.trace.say(format!("{} exports for {}: {error}", name(from), name(to)));
+                return Err(format!("the export of {} for {} fails: {error}", name(from), name(to)));
+            }
+        };
+        self.absorbed[from] += 1;
+        let mut bundles = Vec::new();
+        for bundle in exported.bundles {
+            let header = &bundle.header;
+            self.trace.say(format!(
+                "{} has for {}: {:?} {:?}, number {}, ({}, {}], {} records, acknowledging {:?}, created {}",
+                name(from),
+                name(to),
+                exported.result,
+                header.id,
+                header.number.0,
+                header.after.0,
+                header.upto.0,
+                bundle.records,
+                header.ack.as_ref().map(|ack| (ack.number.0, ack.upto.0)),
+                header.created.0
+            ));
+            let bytes = Rc::new(std::fs::read(&bundle.path).map_err(|error| error.to_string())?);
+            bundles.push(Bundle { from, to, header: Rc::new(bundle.header), bytes, made_ms: self.now_ms });
+        }
+        Ok((bundles, exported.result == ExportResult::Written))
+    }
+
+    /// The receiver of a bundle takes it in.
+    ///
+    /// # Errors
+    /// The importer's, in words.
+    pub fn import(&mut self, bundle: &Bundle) -> Result<Applied, String> {
+        let applied = self.fleet.nodes[bundle.to].import(&bundle.bytes);
+        self.absorbed[bundle.to] += 1;
+        let (from, to, number) = (self.name(bundle.from), self.name(bundle.to), bundle.header.number.0);
+        let line = match &applied {
+            Ok(applied) => format!("{:?} {:?}", applied.result, applied.tally),
+            Err(error) => format!("refused: {error}"),
+        };
+        self.trace.say(format!("{to} takes {number} of {from}: {line}"));
+        if let Ok(Applied { result: ImportResult::Applied, .. }) = &applied {
+            self.applied.push(bundle.clone());
+            if bundle.from > 0 && self.plan.centrals[bundle.from] == bundle.to {
+                self.arrivals.push((bundle.from, bundle.made_ms, self.now_ms));
+            }
+        }
+        applied.map_err(|error| error.to_string())
+    }
+
+    /// The program of a node ends at a call of its store, or does not; then it is started anew. Says whether it ended.
+    pub fn interrupted(&mut self, node: usize, calls: u64, work: impl FnOnce(&mut Self)) -> bool {
+        self.fleet.nodes[node].stop_after(calls);
+        work(self);
+        let ended = matches!(&self.fleet.nodes[node].store, NodeStore::Stopping(store) if store.has_stopped());
+        self.fleet.nodes[node].start_again();
+        self.set_store_clock(node);
+        self.trace.say(format!("{} was started again; interrupted: {ended}", self.name(node)));
+        ended
+    }
+}
