@@ -248,7 +248,10 @@ impl Importer<'_> {
         introductions::take(self.store, &link, &opened.binding)?;
         self.note_arrival(&mut link, &header, &opened, standing);
         self.store.save_link(&link)?;
-        logging::arrival(self.store, &link, &header, opened.health.log, self.clock.now())?;
+        // A bundle of a history that was left says nothing of how its sender is now.
+        if standing != Standing::Late {
+            logging::arrival(self.store, &link, &header, opened.health.log, self.clock.now())?;
+        }
         if is_on(Fault::AppliedBeforeWritten) {
             self.store.commit()?;
             self.store.begin(Access::Write)?;
