@@ -19,7 +19,7 @@ use saddlebag_formats::header::{Acknowledgement, BundleHeader};
 use saddlebag_formats::limits::RECORD_BYTES_MAX;
 use saddlebag_formats::members::anew::{IdPrefix, id_prefix};
 use saddlebag_formats::members::{Outcome, Receipt, WholeDigest};
-use saddlebag_formats::{BundleNumber, LinkId, SentBundle, Seq};
+use saddlebag_formats::{BundleNumber, LinkId, LogEntry, LogKind, SentBundle, Seq};
 use saddlebag_keys::card::{Card, CardDeployment, CardError};
 use saddlebag_keys::files;
 use saddlebag_keys::node_keys::NodeKeys;
@@ -481,7 +481,7 @@ impl Exporter<'_> {
         // Receipts come with the last part, which is none of those before: an acknowledgement of one of these must
         // not let go of them.
         let carried_by = if part.is_last { header.number } else { BundleNumber(header.number.0 + 1) };
-        self.record(&link, &header, carried_by, nodes.map(|_| nodes_known))?;
+        self.record(&link, &header, (carried_by, nodes.map(|_| nodes_known)), records)?;
         let name = file_name(&self.me.name, &peer.name, header.number, header.created, header.id);
         let bytes = (head.len() + payload.len()) as u64;
         let source = head.as_slice().chain(payload.as_slice());
@@ -494,9 +494,14 @@ impl Exporter<'_> {
         &mut self,
         link: &Link,
         header: &BundleHeader,
-        carried_by: BundleNumber,
-        nodes: Option<u64>,
+        (carried_by, nodes): (BundleNumber, Option<u64>),
+        records: u64,
     ) -> Result<(), ExportError> {
+        let made = LogEntry::by_itself(LogKind::MADE, self.clock.now())
+            .about_peer(&link.name)
+            .with("number", header.number.0)
+            .with("id", header.id.to_string())
+            .with("records", records);
         self.store.begin(Access::Write)?;
         let list = |store: &mut dyn Store| match nodes {
             Some(number) => store.set_setting(&nodes_carried(link.id), &number.to_le_bytes()),
@@ -508,6 +513,7 @@ impl Exporter<'_> {
             .and_then(|()| self.store.receipts_carried(link.id, carried_by))
             .and_then(|()| entries::change(self.store, |book| book.carried(satellite(link), carried_by)))
             .and_then(|()| list(self.store))
+            .and_then(|()| self.store.log(&[made]))
             .inspect_err(|_| drop(self.store.rollback()));
         noted?;
         self.store.commit().inspect_err(|_| drop(self.store.rollback()))?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use saddlebag_formats::members::Health;
 use saddlebag_formats::{Seq, TimeMs};
 use saddlebag_stores::ledger::Link;
-use saddlebag_stores::{Store, StoreError, restored};
+use saddlebag_stores::{Store, StoreError, log, restored};
 
 use crate::choose;
 
@@ -33,6 +33,7 @@ pub fn health(
         conflicts: counts.conflicts,
         triggers_missing: tables_without_triggers(store, now)?,
         free_bytes: free_bytes(outbox),
+        log: log::told(store)?,
     })
 }
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    admit, card, cat, check, conflicts, demo, export, held, import, init, inspect, join, rejoin, remove, setup, status,
-    sync, verify,
+    admit, card, cat, check, conflicts, demo, export, held, import, init, inspect, join, log, rejoin, remove, setup,
+    status, sync, verify,
 };
 use crate::exit_code;
 use crate::layout::WIDTH;
@@ -87,6 +87,7 @@ pub enum Command {
     Conflicts(conflicts::ConflictsArgs),
     Held(held::HeldArgs),
     Check(check::CheckArgs),
+    Log(log::LogArgs),
     Inspect(inspect::InspectArgs),
     Verify(verify::VerifyArgs),
     Cat(cat::CatArgs),

@@ -15,6 +15,7 @@ pub mod inspect;
 mod introduce;
 pub mod join;
 mod known_nodes;
+pub mod log;
 pub mod rejoin;
 pub mod remove;
 mod round_report;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli, console: &mut Console<'_>) -> Result<Exit, CommandError> {
         Command::Conflicts(args) => conflicts::run(global, &args, console),
         Command::Held(args) => held::run(global, &args, console),
         Command::Check(args) => check::run(global, &args, console),
+        Command::Log(args) => log::run(global, &args, console),
         Command::Inspect(args) => inspect::run(global, &args, console),
         Command::Verify(args) => verify::run(global, &args, console),
         Command::Cat(args) => cat::run(global, &args, console),

@@ -1,6 +1,6 @@
 //! `check`: rows against what saddlebag knows of them, and records against those of each neighbour as last compared. The fields are those of `--json`: only ever added to.
 
-use saddlebag_formats::Uid;
+use saddlebag_formats::{LogEntry, LogKind, TimeMs, Uid};
 use saddlebag_stores::difference::{Difference, DifferenceKind};
 use saddlebag_stores::record::Absorbed;
 use saddlebag_stores::store::{absorb, open_absorbed_snapshot};
@@ -124,7 +124,7 @@ pub fn check(node: &mut Node, repair: bool, progress: &mut dyn FnMut(&str)) -> R
     let differences = tables.iter().map(CheckedTable::differences).sum();
     let differing: Vec<String> =
         tables.iter().filter(|table| table.differences() > 0).map(|table| table.table.clone()).collect();
-    let repaired = if repair { Some(repair_all(node, &differing, progress)?) } else { None };
+    let repaired = if repair { Some(repair_all(node, &differing, &tables, progress)?) } else { None };
     Ok(CheckReport { tables, differences, digests_wrong, neighbours, repaired })
 }
 
@@ -135,7 +135,12 @@ struct Compared {
     neighbours: Vec<ComparedNeighbour>,
 }
 
-fn repair_all(node: &mut Node, tables: &[String], progress: &mut dyn FnMut(&str)) -> Result<Repaired, NodeError> {
+fn repair_all(
+    node: &mut Node,
+    tables: &[String],
+    found: &[CheckedTable],
+    progress: &mut dyn FnMut(&str),
+) -> Result<Repaired, NodeError> {
     let (writer, entropy, now) = (node.writer(), &mut *node.entropy, node.clock.now());
     let (Absorbed { created, changed, deleted, duplicates, .. }, sent_again) =
         transaction(&mut *node.store, Access::Write, |store| {
@@ -145,7 +150,9 @@ fn repair_all(node: &mut Node, tables: &[String], progress: &mut dyn FnMut(&str)
             let absorbed = absorb(store, writer, entropy)?;
             let digests = store.scan_digests()?;
             store.save_digests(&digests)?;
-            Ok((absorbed, neighbours::repair(store, writer, now)?))
+            let sent_again = neighbours::repair(store, writer, now)?;
+            store.log(&logged(found, &absorbed, sent_again, now))?;
+            Ok((absorbed, sent_again))
         })?;
     // What was repaired is looked at once more: nothing is called right that nobody has seen.
     let left = match tables {
@@ -153,6 +160,24 @@ fn repair_all(node: &mut Node, tables: &[String], progress: &mut dyn FnMut(&str)
         _ => compare_all(node, Some(tables), progress)?.tables.iter().map(CheckedTable::differences).sum(),
     };
     Ok(Repaired { created, changed, deleted, at_home: duplicates, sent_again, left })
+}
+
+/// What the log says of a repair: the records that were named, and the whole.
+fn logged(found: &[CheckedTable], absorbed: &Absorbed, sent_again: u64, now: TimeMs) -> Vec<LogEntry> {
+    let of_record = |record: &(&CheckedTable, &DifferentRecord)| {
+        let (table, uid) = (&record.0.table, record.1.uid.as_ref()?.parse().ok()?);
+        let why = match record.1.kind {
+            DifferentKind::Gone => "its row was gone, past the triggers",
+            DifferentKind::Unseen | DifferentKind::Changed => "its row had other values, past the triggers",
+        };
+        Some(LogEntry::by_user(LogKind::REPAIR, now).about(table, uid).because(why))
+    };
+    let records = found.iter().flat_map(|table| table.records.iter().map(move |record| (table, record)));
+    let mut entries: Vec<LogEntry> = records.filter_map(|record| of_record(&record)).collect();
+    let whole = LogEntry::by_user(LogKind::REPAIR, now).with("created", absorbed.created);
+    let whole = whole.with("changed", absorbed.changed).with("deleted", absorbed.deleted);
+    entries.push(whole.with("sent_again", sent_again));
+    entries
 }
 
 /// Compares all tables, or some, in one snapshot of the database.

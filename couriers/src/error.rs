@@ -291,6 +291,42 @@ pub enum NodeError {
         /// As it was typed.
         record: String,
     },
+    /// A table that this node does not keep in step.
+    #[error("`{table}` is no table that this node keeps in step")]
+    NotTracked {
+        /// As it was typed.
+        table: String,
+        /// Those that it keeps.
+        known: Vec<String>,
+    },
+    /// A column by which no record can be looked for.
+    #[error("`{table}` has no column `{column}` that is kept in step or is its whole key")]
+    UnknownColumn {
+        /// The table.
+        table: String,
+        /// As it was typed.
+        column: String,
+    },
+    /// Several records are meant where one has to be.
+    #[error("{count} records of `{table}` are `{record}`: {}{}", uids.join(", "), if *count > uids.len() { " …" } else { "" })]
+    ManyRecords {
+        /// The table.
+        table: String,
+        /// As it was typed.
+        record: String,
+        /// How many they are.
+        count: usize,
+        /// The first of them.
+        uids: Vec<String>,
+    },
+    /// The log is asked for a neighbour that is none.
+    #[error("this node has no neighbour `{name}`")]
+    UnloggedPeer {
+        /// As it was typed.
+        name: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
     /// There is no such conflict.
     #[error("there is no conflict with the number {number}")]
     UnknownConflict {
@@ -412,6 +448,13 @@ impl NodeError {
             }
             Self::NoReason => "say why with `--reason`: the others will want to know",
             Self::UnknownRecord { .. } => "give its uid, or its primary key in this database",
+            Self::NotTracked { known, .. } => return Some(format!("it keeps these: {}", known.join(", "))),
+            Self::UnknownColumn { .. } => "`saddlebag setup --dry-run` lists the columns that are kept in step",
+            Self::ManyRecords { .. } => "name one by its uid, or by a column that tells them apart",
+            Self::UnloggedPeer { known, .. } if known.is_empty() => {
+                "it has none yet: `saddlebag admit`, `saddlebag join`"
+            }
+            Self::UnloggedPeer { known, .. } => return Some(format!("its neighbours: {}", known.join(", "))),
             Self::UnknownConflict { count: 0, .. } => "there are no conflicts at this node",
             Self::UnknownConflict { .. } => "`saddlebag conflicts --all` lists them, with their numbers",
             Self::Conflict { .. } => "nothing was changed; `saddlebag conflicts show` has both sides",

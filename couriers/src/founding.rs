@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use saddlebag_formats::ambient::{Clock, Entropy};
-use saddlebag_formats::{DeploymentId, Epoch, NodeId, NodeName};
+use saddlebag_formats::{DeploymentId, Epoch, LogEntry, LogKind, NodeId, NodeName, TimeMs};
 use saddlebag_keys::deployment::{DeploymentKey, ListedNode, NodeList, Role};
 use saddlebag_keys::files;
 use saddlebag_keys::{NodeKeys, PublicKey, SignedNodeList};
@@ -20,6 +20,7 @@ use crate::database_url::DatabaseUrl;
 use crate::error::NodeError;
 use crate::folder::{self, CONFIG_FILE, HIGH_WATER_FILE, INBOX_FOLDER, KEYS_FOLDER, NODE_FILE, OUTBOX_FOLDER};
 use crate::settings::Settings;
+use crate::system;
 use crate::transaction::transaction;
 
 /// What a new node is to be.
@@ -56,12 +57,13 @@ pub struct Founded {
 pub fn found(
     folder: &Path,
     founding: &Founding,
-    _clock: &dyn Clock,
+    clock: &dyn Clock,
     entropy: &mut dyn Entropy,
 ) -> Result<Founded, NodeError> {
     refuse_a_node(folder)?;
     let (text, url) = checked_config(folder, founding)?;
     let mut store = url.open()?;
+    store.act_as(&system::user());
     if store.installed()?.is_some() {
         return Err(NodeError::DatabaseTaken { database: url.to_string() });
     }
@@ -73,8 +75,8 @@ pub fn found(
     let epoch = Epoch::new(1, u32::from_le_bytes(first_four(entropy.bytes16())));
     let settings = Settings { id, name: founding.name.clone(), epoch, deployment };
     make_folder(folder)?;
-    let made =
-        make_files(folder, id, &text, &keys, deployment_key.as_ref()).and_then(|()| claim(&mut *store, &settings));
+    let made = make_files(folder, id, &text, &keys, deployment_key.as_ref())
+        .and_then(|()| claim(&mut *store, &settings, clock.now()));
     if made.is_err() {
         unmake_files(folder);
     }
@@ -158,10 +160,12 @@ fn unmake_files(folder: &Path) {
 }
 
 /// Makes the database this node's: saddlebag's own tables, and no table of the application yet.
-fn claim(store: &mut dyn Store, settings: &Settings) -> Result<(), NodeError> {
+fn claim(store: &mut dyn Store, settings: &Settings, now: TimeMs) -> Result<(), NodeError> {
     transaction(store, Access::Write, |store| {
         store.install(&Tracking::default())?;
-        Ok(settings.write(store)?)
+        settings.write(store)?;
+        let entry = LogEntry::by_user(LogKind::INIT, now).with("node", settings.name.as_str());
+        Ok(store.log(&[entry.with("id", settings.id.to_string())])?)
     })
 }
 

@@ -42,6 +42,8 @@ pub struct ToldHealth {
     pub triggers_missing: Vec<String>,
     /// Free space on the disk of its folder.
     pub free_bytes: Option<u64>,
+    /// The number of the last entry of its log; none if that is empty.
+    pub log_last: Option<u64>,
 }
 
 impl From<&Health> for ToldHealth {
@@ -56,6 +58,7 @@ impl From<&Health> for ToldHealth {
             conflicts: health.conflicts,
             triggers_missing: health.triggers_missing.clone(),
             free_bytes: health.free_bytes,
+            log_last: health.log.map(|log| log.number),
         }
     }
 }

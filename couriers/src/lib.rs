@@ -20,6 +20,7 @@ mod held_id;
 mod inbox;
 mod last_setup;
 mod lock;
+pub mod log;
 pub mod membership;
 pub mod neighbours;
 pub mod node;

@@ -4,13 +4,13 @@
 //! a link is made together with the list of nodes that it rests on, in one transaction. Whether a card is that
 //! of the node it names, a person decides by its words before any of this.
 
-use saddlebag_formats::NodeName;
+use saddlebag_formats::{LogEntry, LogKind, NodeName};
 use saddlebag_keys::card::{Card, CardDeployment, CardTable};
 use saddlebag_keys::deployment::Role;
 use saddlebag_keys::{PublicKey, SignedNodeList, fingerprint};
 use saddlebag_stores::ledger::{Link, PeerRole};
 use saddlebag_stores::tracking::TrackedTable;
-use saddlebag_stores::{Access, Store};
+use saddlebag_stores::{Access, Store, contacts};
 
 use crate::admission;
 use crate::error::NodeError;
@@ -140,7 +140,12 @@ fn take_newer_card(node: &mut Node, card: &Card, bytes: &[u8]) -> Result<bool, N
         return Ok(false);
     }
     let link = Link { card: bytes.to_vec(), ..link };
-    transaction(&mut *node.store, Access::Write, |store| Ok(store.save_link(&link)?))?;
+    let entry = LogEntry::by_user(LogKind::JOIN, node.clock.now()).about_peer(&link.name);
+    let entry = entry.because("its newer card says otherwise how it knows the tables");
+    transaction(&mut *node.store, Access::Write, |store| {
+        store.save_link(&link)?;
+        Ok(store.log(&[entry])?)
+    })?;
     takeover::settle(node)?;
     Ok(true)
 }
@@ -202,9 +207,15 @@ pub(crate) fn become_linked(
     key: PublicKey,
     nodes: SignedNodeList,
 ) -> Result<(), NodeError> {
+    let kind = if link.role == PeerRole::Central { LogKind::JOIN } else { LogKind::ADMIT };
+    let now = node.clock.now();
+    let entry = LogEntry::by_user(kind, now).about_peer(&link.name).with("id", link.peer.to_string());
+    let entry = entry.with("nodes", nodes.list().number());
     transaction(&mut *node.store, Access::Write, |store: &mut dyn Store| {
         settings::write_deployment(store, &key, &nodes)?;
-        Ok(store.add_link(link)?)
+        let id = store.add_link(link)?;
+        contacts::admitted(store, id, now)?;
+        Ok(store.log(&[entry])?)
     })?;
     node.reload_deployment()
 }

@@ -22,7 +22,7 @@ use crate::folder::{self, CONFIG_FILE, HIGH_WATER_FILE, NODE_FILE};
 use crate::last_setup::LastSetup;
 use crate::lock::Lock;
 use crate::settings::{self, Settings};
-use crate::system::{SystemClock, SystemEntropy};
+use crate::system::{self, SystemClock, SystemEntropy};
 use crate::takeover;
 use crate::transaction::transaction;
 
@@ -140,6 +140,7 @@ impl Node {
         let id = read_node_file(folder)?;
         let keys = NodeKeys::load(&folder::keys(folder))?;
         let mut store = config.database()?.open()?;
+        store.act_as(&system::user());
         let settings = read_settings(&mut *store, &config, id)?;
         let mut node = Self {
             folder: folder.to_owned(),

@@ -3,6 +3,7 @@
 //! Invariant: rows are taken in at most [`ROWS_PER_TRANSACTION`] at a time, so that the application waits for
 //! no longer than that; a setup that was interrupted goes on where it stopped, and the node does not work before.
 
+use saddlebag_formats::{LogEntry, LogKind, TimeMs};
 use saddlebag_stores::ledger::HELD_TRIED;
 use saddlebag_stores::record::Absorbed;
 use saddlebag_stores::store::AbsorbContext;
@@ -213,17 +214,34 @@ pub fn setup(node: &mut Node, progress: &mut dyn FnMut(&str, u64)) -> Result<Set
         }
         done.tables.push(TakenIn { table: table.name.clone(), rows });
     }
+    let entry = logged(&done, node.clock.now());
     transaction(&mut *node.store, Access::Write, |store| {
         store.hash_references()?;
         built_anew.iter().try_for_each(|number| store.look_again(*number))?;
         // What could not stand before may stand in the schema that is there now.
         store.set_setting(HELD_TRIED, &[])?;
-        Ok(settings::note_setup(store, true)?)
+        settings::note_setup(store, true)?;
+        Ok(store.log(&[entry])?)
     })?;
     if node.deployment.is_some() {
         done.settled = held::retry_after_changes(node)?;
     }
     Ok(done)
+}
+
+/// What the log says of a setup.
+fn logged(done: &SetupDone, now: TimeMs) -> LogEntry {
+    let anew = done.changes.iter().filter(|change| change.taken_in_anew.is_some()).count();
+    let counts = [
+        ("rows", done.tables.iter().map(|table| table.rows).sum::<u64>()),
+        ("forgotten", done.forgotten.len() as u64),
+        ("taken_in_anew", anew as u64),
+        ("triggers", done.triggers.len() as u64),
+        ("at_home", done.duplicates),
+    ];
+    let entry = LogEntry::by_user(LogKind::SETUP, now).with("tables", done.tables.len());
+    let with_count = |entry: LogEntry, (name, count): &(&str, u64)| entry.with(name, *count);
+    counts.iter().filter(|(_, count)| *count > 0).fold(entry, with_count)
 }
 
 /// Takes away all of saddlebag's triggers and tables. The node's folder stays.

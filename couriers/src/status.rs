@@ -7,7 +7,8 @@ use saddlebag_formats::entry_book::{EntryBook, EntryState, KeptEntry};
 use saddlebag_formats::{Epoch, Seq, TimeMs, utc};
 use saddlebag_importer::clocks;
 use saddlebag_stores::ledger::{Link, LinkCounts, PeerRole};
-use saddlebag_stores::{Access, Store, StoreError, entries, restored};
+use saddlebag_stores::log::{self, LogBreak};
+use saddlebag_stores::{Access, Store, StoreError, contacts, entries, restored, told_log};
 use serde::{Serialize, Serializer};
 
 use crate::after_import::{self, HookStatus};
@@ -52,6 +53,10 @@ pub struct Status {
     pub clock: TimeMs,
     /// Why that clock is not to be believed, if it is not.
     pub clock_doubt: Option<ClockDoubt>,
+    /// The number of the last entry of its log.
+    pub log_last: u64,
+    /// The number of the entry at which the chain of its log breaks, among the last thousand; none if it does not.
+    pub log_broken_at: Option<u64>,
 }
 
 /// A node that was admitted here or below, and that the deployment's list does not have yet.
@@ -150,6 +155,18 @@ pub struct LinkStatus {
     pub stopped: Option<StoppedLink>,
     /// How the other node was, as its last bundle told; none if none has come.
     pub health: Option<LinkHealth>,
+    /// When the link was made, by this node's clock; none where that is not known.
+    #[serde(serialize_with = "as_text")]
+    pub admitted: Option<TimeMs>,
+    /// How long there usually is between two contacts, in milliseconds; none until three intervals are known.
+    pub rhythm_ms: Option<i64>,
+    /// When a satellite was last heard of, or admitted, that is silent beyond its rhythm; none if it is not.
+    #[serde(serialize_with = "as_text")]
+    pub silent_since: Option<TimeMs>,
+    /// How long that is, in milliseconds.
+    pub silent_ms: Option<i64>,
+    /// That its log did not go on from where it was, in its present epoch.
+    pub log_shortened: Option<LogShortened>,
 }
 
 /// A link that stands still.
@@ -161,6 +178,21 @@ pub struct StoppedLink {
     /// What was noticed.
     pub why: String,
 }
+
+/// A neighbour's log that did not go on from where it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogShortened {
+    /// The number of its last entry, as it was told before.
+    pub before: u64,
+    /// The number as it was told then.
+    pub told: u64,
+    /// When that was noticed, by this node's clock.
+    #[serde(serialize_with = "as_one_text")]
+    pub at: TimeMs,
+}
+
+/// Entries of the log that `status` looks at.
+const LOG_ENTRIES_CHECKED: u64 = 1_000;
 
 /// A link in a word: the first that fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -195,15 +227,16 @@ pub fn status(node: &mut Node) -> Result<Status, NodeError> {
         let known = store.links()?;
         let mut links = Vec::new();
         for link in &known {
-            links.push(link_status(store, link, epoch, &waiting_files)?);
+            links.push(link_status(store, link, epoch, clock, &waiting_files)?);
         }
         let unsent = if links.is_empty() { store.feed_length(Seq(0))? } else { 0 };
         let triggers = (store.missing_triggers()?, triggers_restored(store, clock)?);
         let names = own_names.with_links(&known);
         let entries = entry_statuses(&entries::read(store)?, &names, &known);
-        Ok((store.journal_rows()? + unsent, links, triggers, clocks::doubt(clock, &known), entries))
+        let checked = log::check(store, Some(LOG_ENTRIES_CHECKED))?;
+        Ok((store.journal_rows()? + unsent, links, triggers, clocks::doubt(clock, &known), (entries, checked)))
     };
-    let (journal, links, (triggers_missing, triggers_restored), clock_doubt, entries) =
+    let (journal, links, (triggers_missing, triggers_restored), clock_doubt, (entries, log)) =
         transaction(&mut *node.store, Access::Read, read)?;
     let most = links.iter().map(|link| link.waiting).max().unwrap_or(0);
     Ok(Status {
@@ -220,6 +253,8 @@ pub fn status(node: &mut Node) -> Result<Status, NodeError> {
         entries,
         clock,
         clock_doubt,
+        log_last: log.end.number,
+        log_broken_at: log.broken.map(LogBreak::number),
     })
 }
 
@@ -265,8 +300,12 @@ fn link_status(
     store: &mut dyn Store,
     link: &Link,
     epoch: Epoch,
+    now: TimeMs,
     inbox: &[Candidate],
 ) -> Result<LinkStatus, StoreError> {
+    let contacts = contacts::read(store, link.id)?;
+    let silent_since = contacts.silent_since(link.last_contact, now).filter(|_| link.role == PeerRole::Satellite);
+    let shortened = told_log::read(store, link.id)?.and_then(|told| told.shortened);
     let LinkCounts { parked, quarantined, conflicts } = store.counts(link.id)?;
     let sent = link.sent.filter(|sent| sent.epoch == epoch);
     let acknowledged = link.acknowledged_upto(epoch);
@@ -295,6 +334,15 @@ fn link_status(
             .as_ref()
             .map(|stopped| StoppedLink { since: stopped.since, why: stopped.why.clone() }),
         health: LinkHealth::of_link(link)?,
+        admitted: contacts.admitted,
+        rhythm_ms: contacts.rhythm_ms(),
+        silent_since,
+        silent_ms: silent_since.map(|since| now.0.saturating_sub(since.0)),
+        log_shortened: shortened.map(|told_log::Shortened { before, then, at }| LogShortened {
+            before,
+            told: then,
+            at,
+        }),
     };
     // A bundle that says nothing but what has arrived asks for no answer: it is not waited for.
     status.state = state(&status, counts.sent);

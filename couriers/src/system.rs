@@ -1,4 +1,4 @@
-//! The machine's own clock and randomness: the only place that asks for them.
+//! The machine's own clock and randomness, and who works at it: the only place that asks for them.
 
 use std::time::UNIX_EPOCH;
 
@@ -33,6 +33,12 @@ impl Entropy for SystemEntropy {
     }
 }
 
+/// The system's user, as the log names who did something by hand.
+#[must_use]
+pub fn user() -> String {
+    whoami::username().unwrap_or_else(|_| "an unknown user".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +46,11 @@ mod tests {
     #[test]
     fn the_clock_is_past_the_day_this_was_written() {
         assert!(SystemClock.now() > TimeMs(1_795_000_000_000));
+    }
+
+    #[test]
+    fn somebody_works_here() {
+        assert!(!user().trim().is_empty());
     }
 
     #[test]

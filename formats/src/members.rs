@@ -17,5 +17,5 @@ pub use changes::{ChangesError, decode_change, encode_change};
 pub use digests::{BUCKETS, Digests, FinerDigests, RecordDigests, WholeDigest, bucket};
 pub use entries::{Entry, EntryRefusal};
 pub(crate) use entries::{EntryRefusalV1, EntryV1};
-pub use health::Health;
+pub use health::{Health, ToldLog};
 pub use receipts::{Outcome, Receipt};

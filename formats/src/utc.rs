@@ -29,7 +29,8 @@ pub(crate) fn format_short(time: TimeMs) -> String {
 }
 
 /// The time that [`format`] writes so; none if there is no such time.
-pub(crate) fn parse(text: &str) -> Option<TimeMs> {
+#[must_use]
+pub fn parse(text: &str) -> Option<TimeMs> {
     if text.len() != 20 {
         return None;
     }

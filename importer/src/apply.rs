@@ -19,6 +19,7 @@ use crate::error::ImportError;
 use crate::exchange;
 use crate::holding::{self, Notes};
 use crate::incoming::{Incoming, IncomingAction, IncomingColumn};
+use crate::logging;
 use crate::merge::{Setting, Side};
 use crate::merged::Merged;
 use crate::plan::{Deletion, Planned, Planner, Reburial, Write, state_of_staying};
@@ -289,7 +290,7 @@ impl<'a> Application<'a> {
         }
         conflicts.extend(self.replaced(changes));
         self.note(&conflicts, &mut notes, &mut tally)?;
-        notes.write(self.store, self.setting.link)?;
+        notes.write(self.store, self.setting.link, self.now)?;
         Ok(tally)
     }
 
@@ -317,7 +318,9 @@ impl<'a> Application<'a> {
             return Ok(());
         }
         let is_new = self.store.add_conflicts(conflicts)?;
-        for conflict in conflicts.iter().zip(is_new).filter(|(_, is_new)| *is_new).map(|(conflict, _)| conflict) {
+        let new = conflicts.iter().zip(is_new).filter(|(_, is_new)| *is_new).map(|(conflict, _)| conflict);
+        logging::conflicts(self.store, new.clone())?;
+        for conflict in new {
             tally.conflicts += 1;
             let (outcome, reason) = told::of(conflict, self.names);
             notes.tell(conflict.table.clone(), conflict.uid, conflict.column.clone(), outcome, &reason);

@@ -1,7 +1,7 @@
 //! What a person does about held changes: try again, let go, or say that two records are one.
 
 use saddlebag_formats::members::Outcome;
-use saddlebag_formats::{LinkId, Seq, Uid, Version};
+use saddlebag_formats::{LinkId, LogKind, Seq, Uid, Version};
 use saddlebag_stores::ledger::{Dropped, HELD_TRIED, PeerRole};
 use saddlebag_stores::patience::Patience;
 use saddlebag_stores::record::Known;
@@ -12,6 +12,7 @@ use crate::apply::Changes;
 use crate::error::ImportError;
 use crate::holding::{self, Notes};
 use crate::import::Importer;
+use crate::logging;
 use crate::merged::{Merge, Merged};
 use crate::plan::state_of_staying;
 use crate::tally::Tally;
@@ -24,7 +25,9 @@ impl Importer<'_> {
     pub fn retry_held(&mut self) -> Result<Tally, ImportError> {
         self.within(|importer| {
             absorb(importer.store, importer.me.writer(), importer.entropy)?;
-            importer.apply_all_held()
+            let tally = importer.apply_all_held()?;
+            logging::retried(importer.store, &tally, importer.clock.now())?;
+            Ok(tally)
         })
     }
 
@@ -97,7 +100,9 @@ impl Importer<'_> {
             let told = format!("what was held was let go by a person: {reason}");
             let mut notes = Notes::default();
             notes.tell(table.to_owned(), uid, None, Outcome::Settled, &told);
-            notes.write(importer.store, link)?;
+            notes.write(importer.store, link, at)?;
+            let record = (link, table, uid);
+            logging::decided(importer.store, LogKind::DROPPED, record, at, |entry| entry.because(reason))?;
             importer.stand_by(link, table, uid)
         })
     }
@@ -147,9 +152,12 @@ impl Importer<'_> {
         let merge = Merge { table: &table, from: uid, into, version, source: None, seen: None };
         let lost = merge.carry_out(self.store, &setting, now)?;
         self.store.add_conflicts(&lost)?;
+        let (record, other) = ((id, name, uid), into.to_string());
+        logging::decided(self.store, LogKind::SAME_AS, record, now, |entry| entry.with("into", other))?;
+        logging::conflicts(self.store, lost.iter())?;
         let mut notes = Notes::default();
         holding::settle(&mut notes, &held);
-        notes.write(self.store, id)?;
+        notes.write(self.store, id, now)?;
         held.held_as = None;
         let merged = Merged::load(self.store)?;
         let mut changes = Changes::held(self.store, id, &merged)?;

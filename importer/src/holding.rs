@@ -12,6 +12,7 @@ use saddlebag_stores::ledger::{Held, HeldKind, StoredReceipt};
 
 use crate::error::ImportError;
 use crate::incoming::{HeldAs, Incoming};
+use crate::logging::{self, HeldEvent};
 use crate::merge::Setting;
 
 /// The held changes of a link.
@@ -39,12 +40,14 @@ pub(crate) struct Notes {
     held: Vec<Held>,
     let_go: Vec<(String, Uid)>,
     told: Vec<Receipt>,
+    events: Vec<(String, Uid, HeldEvent)>,
 }
 
 impl Notes {
     /// Writes all of it down. What is held again under its own name is not let go for a moment: people ask since when.
-    pub(crate) fn write(self, store: &mut dyn Store, link: LinkId) -> Result<(), ImportError> {
-        let Self { held, mut let_go, told } = self;
+    pub(crate) fn write(self, store: &mut dyn Store, link: LinkId, now: TimeMs) -> Result<(), ImportError> {
+        let Self { held, mut let_go, told, events } = self;
+        logging::held(store, link, &events, now)?;
         let kept: HashSet<(&str, Uid)> = held.iter().map(|held| (held.table.as_str(), held.uid)).collect();
         let_go.retain(|(table, uid)| !kept.contains(&(table.as_str(), *uid)));
         store.drop_held(link, &let_go)?;
@@ -100,6 +103,7 @@ pub(crate) fn keep(
             HeldKind::Parked => Outcome::Parked,
             HeldKind::Quarantined => Outcome::Quarantined,
         };
+        notes.events.push((table.clone(), uid, HeldEvent::Held(kind, reason.to_owned())));
         notes.tell(table, uid, None, outcome, reason);
     }
     Ok(())
@@ -111,6 +115,7 @@ pub(crate) fn settle(notes: &mut Notes, incoming: &Incoming) {
     notes.let_go.push((table.clone(), uid));
     // Who was never told that it was held need not hear that it is not.
     if incoming.held_as.as_ref().is_none_or(|was| was.told.is_some()) {
+        notes.events.push((table.clone(), uid, HeldEvent::Settled));
         notes.tell(table, uid, None, Outcome::Settled, "what was held is applied");
     }
 }

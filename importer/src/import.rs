@@ -27,6 +27,7 @@ use crate::compare::{self, Compared};
 use crate::error::ImportError;
 use crate::finer;
 use crate::introductions;
+use crate::logging;
 use crate::merge::{Setting, Side};
 use crate::merged::{Announced, Merge, Merged};
 use crate::passing_on;
@@ -247,6 +248,10 @@ impl Importer<'_> {
         introductions::take(self.store, &link, &opened.binding)?;
         self.note_arrival(&mut link, &header, &opened, standing);
         self.store.save_link(&link)?;
+        // A bundle of a history that was left says nothing of how its sender is now.
+        if standing != Standing::Late {
+            logging::arrival(self.store, &link, &header, opened.health.log, self.clock.now())?;
+        }
         if is_on(Fault::AppliedBeforeWritten) {
             self.store.commit()?;
             self.store.begin(Access::Write)?;
@@ -256,6 +261,7 @@ impl Importer<'_> {
         let feed_end = self.store.last_seq()?;
         let receipts = std::mem::take(&mut opened.receipts).into_iter();
         let receipts: Vec<_> = receipts.map(|receipt| StoredReceipt { link: link.id, receipt }).collect();
+        logging::receipts(self.store, &link.name, &receipts, now)?;
         self.store.save_received_receipts(&receipts, now)?;
         passing_on::pass_on(self.store, &link, &receipts)?;
         let mut merged = Merged::load(self.store)?;
@@ -277,6 +283,7 @@ impl Importer<'_> {
         }
         self.note_held_was_tried()?;
         self.store.place_targets()?;
+        logging::applied(self.store, &link.name, &header, &tally, now)?;
         let history = match standing {
             Standing::Next => None,
             Standing::Anew => Some(OtherHistory::Anew),
@@ -364,6 +371,7 @@ impl Importer<'_> {
         let read = |nodes: &[u8]| CardDeployment::from_kept(&key, nodes).map_err(|error| refused(error.to_string()));
         if read(bytes)?.nodes.list().number() > read(&known)?.nodes.list().number() {
             self.store.set_setting(NODES, bytes)?;
+            logging::nodes(self.store, from, read(bytes)?.nodes.list().number(), self.clock.now())?;
         }
         Ok(())
     }
@@ -401,6 +409,7 @@ impl Importer<'_> {
             let merge = Merge { table: &table, from, into, version, source: Some(link.id), seen: Some(seen) };
             let lost = merge.carry_out(self.store, &setting, now)?;
             self.store.add_conflicts(&lost)?;
+            logging::conflicts(self.store, lost.iter())?;
             merged.insert(&table.name, from, into);
         }
         Ok(())

@@ -18,6 +18,7 @@ mod holding;
 mod import;
 mod incoming;
 mod introductions;
+mod logging;
 pub mod merge;
 mod merged;
 mod order;

@@ -308,7 +308,7 @@ impl Importer<'_> {
         self.store.add_decision(&decision)?;
         let mut notes = Notes::default();
         notes.tell(conflict.table.clone(), conflict.uid, conflict.column.clone(), Outcome::Conflict, &reason);
-        notes.write(self.store, conflict.link)
+        notes.write(self.store, conflict.link, self.clock.now())
     }
 }
 

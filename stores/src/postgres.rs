@@ -22,6 +22,7 @@ mod journal;
 mod keys;
 mod ledger;
 mod ledger_tables;
+mod log;
 mod referrers;
 mod refusal;
 mod rights;
@@ -48,13 +49,14 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use saddlebag_formats::ambient::Entropy;
-use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value};
+use saddlebag_formats::{BundleNumber, LinkId, LogEntry, Seq, TimeMs, Uid, Value};
 
 use crate::difference::{Difference, HomeRow};
 use crate::digest::{Changed, Digest, Standing};
 use crate::engine::damaged;
 use crate::error::StoreError;
 use crate::ledger::{Beside, Conflict, Decision, DifferentRecord, Dropped, Held, Link, LinkCounts, StoredReceipt};
+use crate::log::{LogEnd, LogFilter, Logged};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use crate::referring::ReferringColumn;
 use crate::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
@@ -116,6 +118,8 @@ pub struct PostgresStore {
     before_learning: Option<Rc<Tracking>>,
     /// Up to where setup has looked for rows without a state, by table.
     looked_at: HashMap<u32, Key>,
+    /// Who works here, as the log names him.
+    user: String,
     /// What this transaction has yet to add to the kept digests.
     changed_digests: Changed,
 }
@@ -145,6 +149,7 @@ impl PostgresStore {
             gives_way: false,
             before_learning: None,
             looked_at: HashMap::new(),
+            user: crate::log::SOMEBODY.to_owned(),
             changed_digests: Changed::default(),
         })
     }
@@ -663,5 +668,34 @@ impl Store for PostgresStore {
 
     fn received_receipts(&mut self) -> Result<Vec<StoredReceipt>, StoreError> {
         ledger_tables::received_receipts(&mut self.client)
+    }
+
+    fn act_as(&mut self, user: &str) {
+        user.clone_into(&mut self.user);
+    }
+
+    fn user(&self) -> &str {
+        &self.user
+    }
+
+    fn append_log(&mut self, entries: &[Logged]) -> Result<(), StoreError> {
+        log::append(&mut self.client, entries)
+    }
+
+    fn log_end(&mut self) -> Result<LogEnd, StoreError> {
+        let last = log::last(&mut self.client)?;
+        crate::log::end(self, last)
+    }
+
+    fn log_entries(&mut self, after: u64, limit: u64) -> Result<Vec<Logged>, StoreError> {
+        log::entries(&mut self.client, after, limit)
+    }
+
+    fn search_log(&mut self, filter: &LogFilter) -> Result<Vec<Logged>, StoreError> {
+        log::search(&mut self.client, filter)
+    }
+
+    fn is_refusal_logged(&mut self, entry: &LogEntry) -> Result<bool, StoreError> {
+        log::holds_refusal(&mut self.client, entry)
     }
 }

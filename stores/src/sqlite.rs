@@ -19,6 +19,7 @@ mod install;
 mod journal;
 mod ledger;
 mod ledger_tables;
+mod log;
 mod merged;
 mod names;
 mod place;
@@ -46,13 +47,14 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use saddlebag_formats::ambient::Entropy;
-use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value};
+use saddlebag_formats::{BundleNumber, LinkId, LogEntry, Seq, TimeMs, Uid, Value};
 
 use crate::difference::{Difference, HomeRow};
 use crate::digest::{Changed, Digest, Standing};
 use crate::engine::{Engine, Rows, Stored, Taken, Waiting};
 use crate::error::StoreError;
 use crate::ledger::{Beside, Conflict, Decision, DifferentRecord, Dropped, Held, Link, LinkCounts, StoredReceipt};
+use crate::log::{LogEnd, LogFilter, Logged};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use crate::referring::ReferringColumn;
 use crate::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
@@ -86,6 +88,8 @@ pub struct SqliteStore {
     looked_at: HashMap<u32, Key>,
     /// Rows because of which a trigger undid a whole transaction, by table and record, with its words.
     undoing: HashMap<(u32, Uid), String>,
+    /// Who works here, as the log names him.
+    user: String,
     /// What this transaction has yet to add to the kept digests.
     changed_digests: Changed,
     /// What stood in the row state that was written over last.
@@ -130,6 +134,7 @@ impl SqliteStore {
             buried: None,
             looked_at: HashMap::new(),
             undoing: HashMap::new(),
+            user: crate::log::SOMEBODY.to_owned(),
             changed_digests: Changed::default(),
             state_before,
         })
@@ -607,6 +612,35 @@ impl Store for SqliteStore {
 
     fn received_receipts(&mut self) -> Result<Vec<StoredReceipt>, StoreError> {
         ledger_tables::received_receipts(&self.connection)
+    }
+
+    fn act_as(&mut self, user: &str) {
+        user.clone_into(&mut self.user);
+    }
+
+    fn user(&self) -> &str {
+        &self.user
+    }
+
+    fn append_log(&mut self, entries: &[Logged]) -> Result<(), StoreError> {
+        log::append(&self.connection, entries)
+    }
+
+    fn log_end(&mut self) -> Result<LogEnd, StoreError> {
+        let last = log::last(&self.connection)?;
+        crate::log::end(self, last)
+    }
+
+    fn log_entries(&mut self, after: u64, limit: u64) -> Result<Vec<Logged>, StoreError> {
+        log::entries(&self.connection, after, limit)
+    }
+
+    fn search_log(&mut self, filter: &LogFilter) -> Result<Vec<Logged>, StoreError> {
+        log::search(&self.connection, filter)
+    }
+
+    fn is_refusal_logged(&mut self, entry: &LogEntry) -> Result<bool, StoreError> {
+        log::holds_refusal(&self.connection, entry)
     }
 }
 

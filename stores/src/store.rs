@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use saddlebag_formats::ambient::Entropy;
-use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value, Writer};
+use saddlebag_formats::{BundleNumber, LinkId, LogEntry, LogKind, Seq, TimeMs, Uid, Value, Writer};
 
 use crate::difference::{Difference, HomeRow};
 use crate::digest::{Digest, Standing};
@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::ledger::{
     Beside, Conflict, Decision, DifferentRecord, Dropped, Held, Link, LinkCounts, PeerRole, StoredReceipt,
 };
+use crate::log::{self, LogEnd, LogFilter, Logged};
 use crate::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use crate::restored;
 use crate::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
@@ -60,6 +61,11 @@ pub fn absorb(store: &mut dyn Store, writer: Writer, entropy: &mut dyn Entropy) 
     if !missing.is_empty() {
         store.restore_triggers()?;
         restored::note(store, &missing)?;
+        let at = store.now()?;
+        let tables = restored::tables_of(store, &missing).into_iter();
+        let entry =
+            |table: String| LogEntry::by_itself(LogKind::TRIGGERS, at).about_table(&table).because(WERE_MISSING);
+        store.log(&tables.map(entry).collect::<Vec<_>>())?;
     }
     let context = AbsorbContext::of(writer, &store.links()?);
     let absorbed = store.absorb(&context, entropy)?;
@@ -69,6 +75,9 @@ pub fn absorb(store: &mut dyn Store, writer: Writer, entropy: &mut dyn Entropy) 
     }
     Ok(absorbed)
 }
+
+/// Why triggers were made again.
+const WERE_MISSING: &str = "triggers were missing: what was written meanwhile is found by comparing its rows";
 
 /// How often the application may slip an edit in between absorb and the snapshot before it is kept out.
 const SNAPSHOT_TRIES: u32 = 5;
@@ -672,4 +681,48 @@ pub trait Store {
     /// # Errors
     /// The engine's.
     fn received_receipts(&mut self) -> Result<Vec<StoredReceipt>, StoreError>;
+
+    /// Says who works here from now on: the system's user, as the log names him.
+    fn act_as(&mut self, user: &str);
+
+    /// Who works here.
+    fn user(&self) -> &str;
+
+    /// Adds entries to the log, in their order. Needs a write transaction: that of the act itself.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn log(&mut self, entries: &[LogEntry]) -> Result<(), StoreError> {
+        log::write(self, entries)
+    }
+
+    /// Writes entries that are chained already; [`Store::log`] is what others call.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn append_log(&mut self, entries: &[Logged]) -> Result<(), StoreError>;
+
+    /// The entry that the next one follows.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn log_end(&mut self) -> Result<LogEnd, StoreError>;
+
+    /// The first so many entries of the log after a number.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn log_entries(&mut self, after: u64, limit: u64) -> Result<Vec<Logged>, StoreError>;
+
+    /// The entries of the log that are asked for, newest last.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn search_log(&mut self, filter: &LogFilter) -> Result<Vec<Logged>, StoreError>;
+
+    /// Whether the log has a refusal about the same neighbour, that says the same for the same reason.
+    ///
+    /// # Errors
+    /// The engine's.
+    fn is_refusal_logged(&mut self, entry: &LogEntry) -> Result<bool, StoreError>;
 }

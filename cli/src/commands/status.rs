@@ -4,7 +4,9 @@ use clap::Args;
 use saddlebag_couriers::Node;
 use saddlebag_couriers::after_import::HookStatus;
 use saddlebag_couriers::health::{LinkHealth, ToldHealth};
-use saddlebag_couriers::status::{self, EntryProgress, EntryStatus, LinkState, LinkStatus, NodeRole, Status};
+use saddlebag_couriers::status::{
+    self, EntryProgress, EntryStatus, LinkState, LinkStatus, LogShortened, NodeRole, Status,
+};
 
 use super::clocks::{self, BEHIND_MS, Told};
 use super::times::{day, length, second};
@@ -74,6 +76,7 @@ fn print(global: &Global, status: &Status, console: &mut Console<'_>) -> Result<
     for link in &status.links {
         print_troubles(link, console)?;
         print_health_troubles(link, console)?;
+        print_silence(link, console)?;
     }
     if !status.triggers_missing.is_empty() {
         let count = layout::count(status.triggers_missing.len() as u64, "trigger is", "triggers are");
@@ -82,6 +85,9 @@ fn print(global: &Global, status: &Status, console: &mut Console<'_>) -> Result<
     for restored in &status.triggers_restored {
         let (table, at) = (&restored.table, second(restored.at));
         console.note(&format!("the triggers of `{table}` were missing and were made again, {at}; {CHECK}"))?;
+    }
+    if let Some(number) = status.log_broken_at {
+        console.note(&format!("the log of this node breaks at entry {number}; `saddlebag log --check` says how"))?;
     }
     for hook in &status.hooks {
         console.note(&hook_words(hook))?;
@@ -93,6 +99,31 @@ fn print(global: &Global, status: &Status, console: &mut Console<'_>) -> Result<
         None => Ok(()),
         Some(doubt) => console.note(&clocks::own(doubt, status.clock)),
     }
+}
+
+/// What is to be said of a neighbour that has not been heard of for long, or whose log has lost its end.
+fn print_silence(link: &LinkStatus, console: &mut Console<'_>) -> Result<(), CommandError> {
+    if let Some(words) = silence(link) {
+        console.say(&words)?;
+    }
+    let Some(LogShortened { before, told, at }) = &link.log_shortened else { return Ok(()) };
+    console.say(&format!(
+        "{}: its log ended at entry {before}, and then at another entry {told} ({}): entries were taken away or changed there.",
+        link.peer,
+        second(*at)
+    ))
+}
+
+fn silence(link: &LinkStatus) -> Option<String> {
+    let (peer, silent) = (&link.peer, link.silent_ms?.unsigned_abs());
+    let silent = length(silent);
+    Some(match (link.rhythm_ms, link.last_contact) {
+        (Some(rhythm), _) => {
+            format!("{peer} is silent for {silent}; it usually comes every {}.", length(rhythm.unsigned_abs()))
+        }
+        (None, Some(_)) => format!("{peer} is silent for {silent}."),
+        (None, None) => format!("{peer} was admitted {silent} ago and has never been heard of."),
+    })
 }
 
 fn entry_words(entry: &EntryStatus) -> String {
@@ -267,6 +298,7 @@ mod tests {
             conflicts: 99_999,
             triggers_missing: Vec::new(),
             free_bytes: Some(999_900_000_000),
+            log_last: Some(12),
         };
         LinkHealth { told, clock_ahead_ms }
     }
@@ -290,7 +322,25 @@ mod tests {
             state: LinkState::Sent,
             stopped: None,
             health: Some(health(0)),
+            admitted: None,
+            rhythm_ms: None,
+            silent_since: None,
+            silent_ms: None,
+            log_shortened: None,
         }
+    }
+
+    #[test]
+    fn silence_is_told_with_the_rhythm_that_it_breaks() {
+        let day = 86_400_000;
+        let mut silent = link("clinic-07", 1);
+        assert_eq!(silence(&silent), None);
+        silent.silent_ms = Some(9 * day);
+        assert_eq!(silence(&silent).unwrap(), "clinic-07 is silent for 9 days.");
+        silent.rhythm_ms = Some(2 * day);
+        assert_eq!(silence(&silent).unwrap(), "clinic-07 is silent for 9 days; it usually comes every 2 days.");
+        (silent.rhythm_ms, silent.last_contact) = (None, None);
+        assert_eq!(silence(&silent).unwrap(), "clinic-07 was admitted 9 days ago and has never been heard of.");
     }
 
     #[test]

@@ -11,12 +11,17 @@ pub(super) fn day(time: TimeMs) -> String {
 
 /// `2026-11-21 10:15:00 UTC`
 pub(super) fn second(time: TimeMs) -> String {
-    utc::format(time).replace('T', " ").replace('Z', " UTC")
+    words(&utc::format(time))
 }
 
 /// `2026-11-21 10:15:00.123 UTC`, where seconds would not tell two times apart.
 pub(super) fn instant(time: TimeMs) -> String {
     second(time).replace(" UTC", &format!(".{:03} UTC", time.0.rem_euclid(1000)))
+}
+
+/// `2026-11-21 10:15:00 UTC`, from the form of `--json`.
+pub(super) fn words(time: &str) -> String {
+    time.replace('T', " ").replace('Z', " UTC")
 }
 
 /// A length of time in its largest unit: `40 seconds`, `3 hours`, `12 days`, `14 years`.

@@ -23,8 +23,9 @@ fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
         Value::Object(object) => {
             for (name, value) in object {
                 let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                // What stands on line 2 of a bundle is documented with the bundle, and values are by themselves.
-                if name != "header" && name != "value" {
+                // What stands on line 2 of a bundle is documented with the bundle, and values are by themselves; the details of
+                // an entry of the log differ by its kind.
+                if name != "header" && name != "value" && name != "what" {
                     fields(value, &path, found);
                 } else {
                     found.insert(path);

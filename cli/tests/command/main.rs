@@ -17,6 +17,8 @@ mod json;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
 mod places;
 #[cfg(test)]
 mod round;

@@ -4,14 +4,15 @@
 //! import.
 
 use saddlebag_formats::header::{BundleHeader, KeyId};
-use saddlebag_formats::{Head, NodeId};
+use saddlebag_formats::log_entry::BY_ITSELF;
+use saddlebag_formats::{Head, LogEntry, LogKind, NodeId};
 use saddlebag_importer::{Applied, ImportError, ImportResult, OtherHistory};
 use saddlebag_keys::files::{self, FileError};
 use saddlebag_keys::this_node::ThisNode;
 use saddlebag_keys::trust::Peer;
 use saddlebag_keys::{Card, HeadRefusal, verify_head};
-use saddlebag_stores::StoreError;
 use saddlebag_stores::ledger::Link;
+use saddlebag_stores::{Access, StoreError};
 
 use super::RoundEvent;
 use super::report::{BundleReport, BundleResult, RoundReport};
@@ -21,6 +22,7 @@ use crate::error::NodeError;
 use crate::inbox::Inbox;
 use crate::node::Node;
 use crate::place::{Candidate, Look};
+use crate::transaction::transaction;
 
 pub(super) struct TakeIn<'a> {
     node: &'a mut Node,
@@ -98,23 +100,24 @@ impl<'a> TakeIn<'a> {
         if header.as_ref().is_some_and(|header| header.to != self.me.id || header.deployment != self.me.deployment) {
             return Ok(None);
         }
-        let refused = |reason: String, hint: Option<&str>| {
-            let report = self.begin(candidate, header.as_ref(), BundleResult::Refused);
-            Ok(Some(report.because(reason, hint)))
-        };
-        match &candidate.look {
-            Look::Whole(head) => self.import(candidate, head),
-            Look::Incomplete(_) => refused(
+        let header = header.as_ref();
+        let (reason, hint) = match &candidate.look {
+            Look::Whole(head) => return self.import(candidate, head),
+            Look::Incomplete(_) => (
                 "the file is incomplete: it may still be on its way, and will be tried again".to_owned(),
                 Some("wait until copying has ended; if this stays so, let the sender copy it again"),
             ),
-            Look::Overlong(_) => refused(
+            Look::Overlong(_) => (
                 "the file is longer than its header says: something was added to it".to_owned(),
                 Some("copy it again from the sender"),
             ),
-            Look::Unreadable(error) => refused(error.to_string(), Some(error.hint())),
-            Look::Failed(error) => refused(error.to_string(), error.hint()),
+            Look::Unreadable(error) => (error.to_string(), Some(error.hint())),
+            Look::Failed(error) => (error.to_string(), error.hint()),
+        };
+        if matches!(candidate.look, Look::Overlong(_) | Look::Unreadable(_)) {
+            self.log_refusal(candidate, header, &reason)?;
         }
+        Ok(Some(self.begin(candidate, header, BundleResult::Refused).because(reason, hint)))
     }
 
     fn import(&mut self, candidate: &Candidate, head: &Head) -> Result<Option<BundleReport>, NodeError> {
@@ -203,8 +206,40 @@ impl<'a> TakeIn<'a> {
         if self.inbox.holds(&candidate.path) && !self.report.dry_run && !matches!(error, ImportError::Store(_)) {
             self.inbox.remove(header.id)?;
         }
+        // What the database could not do says nothing of the bundle, which will be tried again.
+        if !matches!(error, ImportError::Store(_)) {
+            self.log_refusal(candidate, Some(header), &error.to_string())?;
+        }
         let report = self.begin(candidate, Some(header), BundleResult::Refused);
         Ok(Some(report.because(error.to_string(), error.hint())))
+    }
+
+    /// Enters a refusal in the log; the same file is not entered again at each round for the same reason.
+    fn log_refusal(
+        &mut self,
+        candidate: &Candidate,
+        header: Option<&BundleHeader>,
+        reason: &str,
+    ) -> Result<(), NodeError> {
+        if self.report.dry_run {
+            return Ok(());
+        }
+        let file = candidate.path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let entry = LogEntry::by_itself(LogKind::REFUSED, self.node.clock.now()).because(reason);
+        let entry = entry.with("file", file.unwrap_or_default());
+        let entry = match header {
+            // Who it says it is from: its signature may be what was refused.
+            Some(header) => entry
+                .about_peer(&self.name_of(header.from))
+                .with("number", header.number.0)
+                .with("id", header.id.to_string()),
+            None => entry,
+        };
+        let entry = entry.bounded(BY_ITSELF);
+        transaction(&mut *self.node.store, Access::Write, |store| match store.is_refusal_logged(&entry)? {
+            true => Ok(()),
+            false => Ok(store.log(&[entry])?),
+        })
     }
 
     fn unread(&self, candidate: &Candidate, header: &BundleHeader, error: &FileError) -> BundleReport {

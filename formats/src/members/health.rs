@@ -25,6 +25,17 @@ pub struct Health {
     pub triggers_missing: Vec<String>,
     /// Free space on the disk of its folder; none if it could not be told.
     pub free_bytes: Option<u64>,
+    /// How far its log goes; none if nothing is in it.
+    pub log: Option<ToldLog>,
+}
+
+/// How far a node's log goes: whoever was told so notices when its end is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToldLog {
+    /// The number of its last entry.
+    pub number: u64,
+    /// The first half of that entry's hash.
+    pub hash: [u8; 16],
 }
 
 impl Health {
@@ -59,6 +70,7 @@ struct HealthV1 {
     conflicts: u64,
     triggers_missing: Bounded<String, { crate::limits::TABLES_PER_MEMBER_MAX }>,
     free_bytes: Option<u64>,
+    log: Option<(u64, [u8; 16])>,
 }
 
 impl From<&Health> for HealthV1 {
@@ -74,6 +86,7 @@ impl From<&Health> for HealthV1 {
             conflicts: health.conflicts,
             triggers_missing: Bounded(triggers_missing),
             free_bytes: health.free_bytes,
+            log: health.log.map(|log| (log.number, log.hash)),
         }
     }
 }
@@ -89,6 +102,7 @@ impl From<HealthV1> for Health {
             conflicts: wire.conflicts,
             triggers_missing: wire.triggers_missing.0,
             free_bytes: wire.free_bytes,
+            log: wire.log.map(|(number, hash)| ToldLog { number, hash }),
         }
     }
 }
@@ -108,6 +122,7 @@ mod tests {
             conflicts: 4,
             triggers_missing: vec!["patient".into()],
             free_bytes: Some(1 << 40),
+            log: Some(ToldLog { number: 300, hash: [9; 16] }),
         };
         assert_eq!(Health::decode(&health.encode()), Ok(health));
     }

@@ -61,6 +61,11 @@ CREATE TABLE IF NOT EXISTS saddlebag.received_receipt (
     link bigint NOT NULL, table_name text COLLATE \"C\" NOT NULL, uid uuid NOT NULL,
     column_name text COLLATE \"C\" NOT NULL, outcome text NOT NULL, reason text NOT NULL, at bigint NOT NULL,
     PRIMARY KEY (link, table_name, uid, column_name));
+CREATE TABLE IF NOT EXISTS saddlebag.log (
+    number bigint PRIMARY KEY, at bigint NOT NULL, kind text NOT NULL, who text NOT NULL, peer text, table_name text,
+    uid uuid, column_name text, what text NOT NULL, why text NOT NULL, hash bytea NOT NULL);
+CREATE INDEX IF NOT EXISTS log_record ON saddlebag.log (uid) WHERE uid IS NOT NULL;
+CREATE INDEX IF NOT EXISTS log_refused ON saddlebag.log (what) WHERE kind = 'refused';
 CREATE TABLE IF NOT EXISTS saddlebag.journal (
     id pg_lsn NOT NULL DEFAULT pg_catalog.pg_current_wal_insert_lsn(),
     table_number integer NOT NULL, op smallint NOT NULL, at bigint NOT NULL,

@@ -74,6 +74,11 @@ CREATE TABLE IF NOT EXISTS saddlebag_receipt (
 CREATE TABLE IF NOT EXISTS saddlebag_received_receipt (
     link INTEGER NOT NULL, table_name TEXT NOT NULL, uid BLOB NOT NULL, column_name TEXT NOT NULL,
     outcome TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (link, table_name, uid, column_name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS saddlebag_log (
+    number INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, who TEXT NOT NULL, peer TEXT, table_name TEXT,
+    uid BLOB, column_name TEXT, what TEXT NOT NULL, why TEXT NOT NULL, hash BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS saddlebag_log_record ON saddlebag_log (uid) WHERE uid IS NOT NULL;
+CREATE INDEX IF NOT EXISTS saddlebag_log_refused ON saddlebag_log (what) WHERE kind = 'refused';
 ";
 
 pub(super) fn run(connection: &Connection, sql: &str) -> Result<(), StoreError> {

@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use saddlebag_formats::ambient::Entropy;
-use saddlebag_formats::{BundleNumber, LinkId, Seq, TimeMs, Uid, Value};
+use saddlebag_formats::{BundleNumber, LinkId, LogEntry, Seq, TimeMs, Uid, Value};
 use saddlebag_stores::difference::{Difference, HomeRow};
 use saddlebag_stores::digest::{Digest, Standing};
 use saddlebag_stores::ledger::{
     Beside, Conflict, Decision, DifferentRecord, Dropped, Held, Link, LinkCounts, StoredReceipt,
 };
+use saddlebag_stores::log::{LogEnd, LogFilter, Logged};
 use saddlebag_stores::record::{Absorbed, Key, Known, Record, Referrer, Refusal, RowWrite, Tombstone};
 use saddlebag_stores::schema::{Catalogue, ColumnEvidence, ColumnQuestion, Schema};
 use saddlebag_stores::sqlite::SqliteStore;
@@ -67,6 +68,14 @@ macro_rules! answer {
 
             fn give_way(&mut self) {
                 self.store.give_way();
+            }
+
+            fn act_as(&mut self, user: &str) {
+                self.store.act_as(user);
+            }
+
+            fn user(&self) -> &str {
+                self.store.user()
             }
 
             $(
@@ -171,4 +180,10 @@ answer! {
     fn receipts_arrived(link: LinkId, number: BundleNumber) -> ();
     fn save_received_receipts(receipts: &[StoredReceipt], at: TimeMs) -> ();
     fn received_receipts() -> Vec<StoredReceipt>;
+    fn log(entries: &[LogEntry]) -> ();
+    fn append_log(entries: &[Logged]) -> ();
+    fn log_end() -> LogEnd;
+    fn log_entries(after: u64, limit: u64) -> Vec<Logged>;
+    fn search_log(filter: &LogFilter) -> Vec<Logged>;
+    fn is_refusal_logged(entry: &LogEntry) -> bool;
 }

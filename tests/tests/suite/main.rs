@@ -15,6 +15,7 @@ mod faults;
 mod found;
 mod gnuhealth;
 mod identities;
+mod log;
 mod merging;
 mod odd_names;
 mod openmrs;
