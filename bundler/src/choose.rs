@@ -227,8 +227,8 @@ impl<'a> Choice<'a> {
             if state.seq <= after || state.source == Some(self.link) || record.unknown.contains(&column.id) {
                 continue;
             }
-            if is_on(Fault::HighColumnsSkipped) && state.seq > self.upto {
-                continue;
+            if is_on(Fault::HighRecordsSkipped) && state.seq > self.upto {
+                return None;
             }
             columns.push(ColumnChange {
                 column: index,

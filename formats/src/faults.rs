@@ -49,8 +49,8 @@ pub enum Fault {
     OlderWins,
     /// What a failed attempt has written stays.
     SavepointKept,
-    /// A record of a part leaves out its columns that changed later.
-    HighColumnsSkipped,
+    /// A part leaves out the records that changed again later.
+    HighRecordsSkipped,
     /// A bundle counts as applied before its changes are written.
     AppliedBeforeWritten,
     /// A signature that does not hold is believed.
@@ -83,7 +83,7 @@ impl Fault {
         Self::DefaultInsists,
         Self::OlderWins,
         Self::SavepointKept,
-        Self::HighColumnsSkipped,
+        Self::HighRecordsSkipped,
         Self::AppliedBeforeWritten,
         Self::SignatureBelieved,
         Self::RevivalNotSent,

@@ -30,6 +30,10 @@ use crate::engines::{Engine, Engines, NodeStore, engine_of};
 use crate::leases::Lease;
 use crate::sim::stopping::Stopping;
 
+mod backup;
+
+pub use backup::Backup;
+
 /// A clock that the test sets.
 #[derive(Debug, Clone, Default)]
 pub struct TestClock(pub Rc<Cell<i64>>);

@@ -8,6 +8,7 @@ pub mod events;
 pub mod fault_search;
 pub mod kept;
 pub mod look;
+pub mod mishaps;
 pub mod model;
 pub mod plan;
 pub mod ranges;

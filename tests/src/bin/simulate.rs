@@ -1,8 +1,8 @@
-//! Long runs of the simulator: `simulate --seeds 0..10000 [--resume FILE] [--minutes N] [--cores N] [--record] [--all] [--faults]`.
+//! Long runs of the simulator: `simulate --seeds 0..10000 [--resume FILE] [--minutes N] [--cores N] [--record] [--all] [--faults] [--fault NAME]`.
 //!
 //! It stops at the first seed that fails, unless `--all` has it list them all. With `--resume` it goes on where it was stopped; with `--record` it adds a line
 //! to the table in `docs/reliability.md` when all seeds are done or one has failed. `--faults` breaks one rule after the
-//! other on purpose and says which seed notices it.
+//! other on purpose and says which seed notices it; `--fault` one alone.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -18,11 +18,10 @@ use saddlebag_tests::sim::table::{self, LongRun};
 use saddlebag_tests::sim::template::Templates;
 use saddlebag_tests::tell;
 
-const USAGE: &str =
-    "usage: simulate --seeds 0..10000 [--resume FILE] [--minutes N] [--cores N] [--record] [--all] [--faults]";
+const USAGE: &str = "usage: simulate --seeds 0..10000 [--resume FILE] [--minutes N] [--cores N] [--record] [--all] [--faults] [--fault NAME]";
 
 /// Runs to find out which events a failure needs.
-const SHRINKING: usize = 300;
+const SHRINKING: usize = 150;
 /// Seeds after which the file of `--resume` is written again.
 const SAVED_EVERY: u64 = 50;
 
@@ -35,6 +34,7 @@ struct Asked {
     record: bool,
     all: bool,
     faults: bool,
+    fault: Option<String>,
 }
 
 /// What is shared between the cores.
@@ -58,8 +58,16 @@ fn main() -> ExitCode {
 }
 
 fn asked() -> Result<Asked, String> {
-    let mut asked =
-        Asked { seeds: 0..0, resume: None, minutes: None, cores: 1, record: false, all: false, faults: false };
+    let mut asked = Asked {
+        seeds: 0..0,
+        resume: None,
+        minutes: None,
+        cores: 1,
+        record: false,
+        all: false,
+        faults: false,
+        fault: None,
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("`{argument}` wants a value\n{USAGE}"));
@@ -72,6 +80,7 @@ fn asked() -> Result<Asked, String> {
             "--record" => asked.record = true,
             "--all" => asked.all = true,
             "--faults" => asked.faults = true,
+            "--fault" => asked.fault = Some(value()?),
             _ => return Err(format!("`{argument}` is not known\n{USAGE}")),
         }
     }
@@ -80,7 +89,7 @@ fn asked() -> Result<Asked, String> {
 
 /// Runs all seeds that are not done; says whether none failed.
 fn work(asked: &Asked) -> Result<bool, String> {
-    if asked.faults {
+    if asked.faults || asked.fault.is_some() {
         return Ok(break_rules(asked));
     }
     let done: Done = match asked.resume.as_ref().filter(|file| file.exists()) {
@@ -111,7 +120,8 @@ fn work(asked: &Asked) -> Result<bool, String> {
 fn break_rules(asked: &Asked) -> bool {
     let templates = Templates::new();
     let mut are_noticed = true;
-    for fault in Fault::ALL {
+    let is_asked = |fault: &Fault| asked.fault.as_ref().is_none_or(|name| format!("{fault:?}") == *name);
+    for fault in Fault::ALL.into_iter().filter(is_asked) {
         let run = noticed(fault, asked.seeds.clone(), &templates);
         tell(&line(fault, run.as_ref()));
         are_noticed &= run.is_some();

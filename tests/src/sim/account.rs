@@ -96,7 +96,8 @@ impl Account<'_> {
             let is_known = stands.is_some_and(|values| values.contains(value))
                 || upon.contains_key(value.as_str())
                 || self.model().deleted.contains(&(spot.clone(), value.clone()))
-                || self.kept.values.contains(value);
+                || self.kept.values.contains(value)
+                || self.model().may_be_lost(spot, Some(value));
             if !is_known {
                 let who = self.world.name(write.author.node);
                 return Err(format!("{}: {value}, written at {who}, is lost: {write:?}", self.told(spot)));
@@ -123,6 +124,8 @@ impl Account<'_> {
             let is_kept = |value: &str| {
                 self.kept.values.contains(value) || self.model().deleted.contains(&(spot.clone(), value.to_owned()))
             };
+            // What was lost with its database overwrites nothing.
+            later.retain(|write| !self.model().may_be_lost(spot, write.value.as_deref()));
             // A null leaves no name by which it could be found again.
             let is_explained = later.iter().any(|write| write.value.as_deref().is_none_or(is_kept));
             if !later.is_empty() && !is_explained {
@@ -145,7 +148,7 @@ impl Account<'_> {
     ) -> Result<(), String> {
         let table = &TABLES[spot.table];
         let is_deleted = self.model().gone.contains(&(spot.table, spot.record.clone()));
-        let is_held = !self.kept.held.is_empty();
+        let is_held = !self.kept.held.is_empty() || self.model().has_lost(spot);
         if !self.world.plan.has_sane_clocks() || !table.is_lasting || is_deleted || is_held {
             return Ok(());
         }
@@ -176,7 +179,7 @@ impl Account<'_> {
         let has_jumped = *offsets != self.world.offsets_ms;
         let is_deleted = self.model().gone.contains(&(spot.table, spot.record.clone()));
         let is_lasting = TABLES[spot.table].is_lasting;
-        if has_jumped || is_deleted || !is_lasting || !self.kept.held.is_empty() {
+        if has_jumped || is_deleted || !is_lasting || !self.kept.held.is_empty() || self.model().has_lost(spot) {
             return Ok(());
         }
         // An edit of what a clock ahead wrote is later than that, whoever makes it: only one such write is looked at.
@@ -206,7 +209,10 @@ impl Account<'_> {
     /// A stay that somebody deleted who had seen everything that anybody wrote there is gone everywhere.
     fn deletions_hold(&self) -> Result<(), String> {
         for (table, name) in self.model().gone.iter().filter(|(table, _)| *table == STAY) {
-            let spots = self.model().writes.iter().filter(|(spot, _)| spot.table == *table && spot.record == *name);
+            let of_it = |spot: &Spot| spot.table == *table && spot.record == *name;
+            let spots = self.model().writes.iter().filter(|(spot, _)| of_it(spot));
+            let is_unsure = self.model().maybe_gone.contains(&(*table, name.clone()))
+                || self.model().lost.iter().any(|(spot, _)| of_it(spot));
             let mut writes = spots.flat_map(|(spot, writes)| writes.iter().map(move |write| (spot, write)));
             let is_over = |(spot, write): (&Spot, &Write)| {
                 let Some(value) = &write.value else { return false };
@@ -216,7 +222,7 @@ impl Account<'_> {
             let stands = |look: &Look| look.named(STAY, name).is_some();
             // "If a deletion is refused, so are those of the records that refer to it."
             let patient = name.split('/').next().unwrap_or_default().to_owned();
-            if self.model().gone.contains(&(PATIENT, patient)) {
+            if is_unsure || self.model().gone.contains(&(PATIENT, patient)) {
                 continue;
             }
             if self.kept.held.is_empty() && writes.all(is_over) && self.looks.iter().any(stands) {
@@ -284,6 +290,13 @@ impl Account<'_> {
             let table = &TABLES[spot.table];
             let is_here = table.name == pair.table && Some(table.columns[spot.column].name) == pair.column.as_deref();
             if !is_here || !is_of(winner) || !is_of(loser) || self.model().has_repeated(spot) {
+                continue;
+            }
+            let comes_again = |write: &Write| {
+                [winner, loser].contains(&&write.value.clone().unwrap_or_default())
+                    && self.world.may_come_again(&write.author)
+            };
+            if writes.iter().any(comes_again) {
                 continue;
             }
             let upon = self.model().written_upon(spot);

@@ -14,6 +14,7 @@ impl World {
     /// # Errors
     /// What was wrong, in words.
     pub fn event(&mut self, number: usize) -> Result<(), String> {
+        self.befall(number)?;
         let mut random = randomness(self.plan.seed, number as u64);
         let step_ms = 1 + i64::try_from(random.below(600_000)).unwrap_or(0);
         self.pass(step_ms);
@@ -26,7 +27,6 @@ impl World {
             91..=95 => self.interrupt(&mut random)?,
             96 => self.unpublished(&mut random)?,
             97 => self.jump(&mut random),
-            // Here is the place of restores from a backup, of clones and replaced databases, and of `rejoin` after them.
             _ => {}
         }
         Ok(())
@@ -123,7 +123,7 @@ impl World {
         if self.applied.is_empty() {
             return Ok(());
         }
-        let bundle = self.applied[random.below(self.applied.len())].clone();
+        let (_, bundle) = self.applied[random.below(self.applied.len())].clone();
         self.apply_again(&bundle)
     }
 
@@ -155,7 +155,11 @@ impl World {
         let (from, to) = self.some_link(random);
         let Some(bundle) = self.export(from, to)?.0.pop() else { return Ok(()) };
         let mut bytes = bundle.bytes.to_vec();
-        let at = random.below(1_000_000) * bytes.len() / 1_000_000;
+        let place = random.below(1_000_000);
+        // Every other time in the three lines before the payload, where there are fewer bytes to hit.
+        let payload = usize::try_from(bundle.header.payload.size).unwrap_or(0);
+        let range = if place.is_multiple_of(2) { bytes.len() } else { bytes.len() - payload };
+        let at = place * range / 1_000_000;
         if random.below(2) == 0 {
             bytes.truncate(at);
         } else {

@@ -16,6 +16,14 @@ pub fn noticed(fault: Fault, mut seeds: Range<u64>, templates: &Templates) -> Op
     failed
 }
 
+/// The seed by which a page's table says that a fault is noticed.
+#[must_use]
+pub fn listed(fault: Fault, page: &str) -> Option<u64> {
+    let begin = format!("| `{fault:?}` | ");
+    let line = page.lines().find_map(|line| line.strip_prefix(&begin))?;
+    line.split(' ').next()?.parse().ok()
+}
+
 /// A line of the table in `docs/reliability.md`.
 #[must_use]
 pub fn line(fault: Fault, noticed: Option<&Run>) -> String {

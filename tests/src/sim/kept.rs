@@ -11,6 +11,7 @@ use saddlebag_stores::ledger::{Conflict, ConflictSide, Held, HeldKind};
 use super::look::Look;
 use super::schema::TABLES;
 use super::world::World;
+use crate::fleet::FleetNode;
 
 /// A conflict, as people are shown it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,21 +62,29 @@ impl Kept {
     /// What is wrong with it.
     pub fn of(world: &mut World) -> Result<Self, String> {
         let mut kept = Self::default();
-        for node in 0..world.plan.names.len() {
-            let store = &mut world.fleet.nodes[node].store;
-            let error = |error: saddlebag_stores::StoreError| error.to_string();
-            store.begin(Access::Read).map_err(error)?;
-            let (conflicts, held) = (store.conflicts().map_err(error)?, store.held(None).map_err(error)?);
-            for table in store.tracking().tables.clone().iter() {
-                let beside = store.beside(table).map_err(error)?;
-                kept.values.extend(beside.iter().filter_map(|beside| text(&beside.value)));
-            }
-            store.rollback().map_err(error)?;
-            kept.add_conflicts(conflicts);
-            held.into_iter().try_for_each(|held| kept.add_held(&held))?;
+        for node in &mut world.fleet.nodes {
+            kept.add_node(node)?;
         }
         kept.name_held(world)?;
         Ok(kept)
+    }
+
+    /// Reads what one node keeps, too.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn add_node(&mut self, node: &mut FleetNode) -> Result<(), String> {
+        let store = &mut node.store;
+        let error = |error: saddlebag_stores::StoreError| error.to_string();
+        store.begin(Access::Read).map_err(error)?;
+        let (conflicts, held) = (store.conflicts().map_err(error)?, store.held(None).map_err(error)?);
+        for table in store.tracking().tables.clone().iter() {
+            let beside = store.beside(table).map_err(error)?;
+            self.values.extend(beside.iter().filter_map(|beside| text(&beside.value)));
+        }
+        store.rollback().map_err(error)?;
+        self.add_conflicts(conflicts);
+        held.into_iter().try_for_each(|held| self.add_held(&held))
     }
 
     /// The names of the records that are held, at all nodes that have them.

@@ -54,6 +54,12 @@ pub struct Model {
     pub entered: BTreeSet<(usize, String)>,
     /// Records that were deleted somewhere, by table and name.
     pub gone: BTreeSet<(usize, String)>,
+    /// Values that may have been lost with the database that they were in: nobody else had them.
+    pub lost: BTreeSet<(Spot, String)>,
+    /// Records whose deletion may have been lost in the same way.
+    pub maybe_gone: BTreeSet<(usize, String)>,
+    /// Who deleted which record.
+    deletions: Vec<(Author, usize, String)>,
     /// When a place last touched a record before it looked at its journal: edits of one record are one change until then.
     touched: BTreeMap<(usize, String, usize, u64), i64>,
 }
@@ -74,6 +80,7 @@ impl Model {
             }
             for row in before.tables[table].iter().filter(|row| same(after, row).is_none()) {
                 self.gone.insert((table, row.name.clone()));
+                self.deletions.push((author, table, row.name.clone()));
                 for (column, value) in row.values.iter().enumerate() {
                     if let Some(value) = value {
                         self.deleted.insert((spot(table, column, row), value.clone()));
@@ -99,6 +106,37 @@ impl Model {
                 self.writes.entry(spot(table, column, after)).or_default().push(write);
             }
         }
+    }
+
+    /// A database is given up, with what was written into it after a time: what nobody else has may be lost.
+    pub fn give_up(&mut self, is_given_up: impl Fn(&Author) -> bool, had: &Holding, others: &Holding) {
+        for (spot, writes) in &self.writes {
+            for write in writes {
+                let Some(value) = &write.value else { continue };
+                let known = (spot.clone(), value.clone());
+                let was_there = is_given_up(&write.author) || had.has(&known);
+                if was_there && !others.has(&known) {
+                    self.lost.insert(known);
+                }
+            }
+        }
+        for (author, table, name) in &self.deletions {
+            if is_given_up(author) {
+                self.maybe_gone.insert((*table, name.clone()));
+            }
+        }
+    }
+
+    /// Whether a value may be lost with the database that it was in.
+    #[must_use]
+    pub fn may_be_lost(&self, spot: &Spot, value: Option<&str>) -> bool {
+        value.is_some_and(|value| self.lost.contains(&(spot.clone(), value.to_owned())))
+    }
+
+    /// Whether some value of a column may be lost.
+    #[must_use]
+    pub fn has_lost(&self, spot: &Spot) -> bool {
+        self.writes.get(spot).into_iter().flatten().any(|write| self.may_be_lost(spot, write.value.as_deref()))
     }
 
     /// The latest time that a write may have: that of the last edit of its record that went into one change with it.
@@ -135,6 +173,32 @@ impl Model {
     pub fn has_repeated(&self, spot: &Spot) -> bool {
         let mut values = BTreeSet::new();
         !self.writes.get(spot).into_iter().flatten().all(|write| values.insert(&write.value))
+    }
+}
+
+/// What stands at some places, or is kept there for people to see.
+#[derive(Debug, Default)]
+pub struct Holding {
+    /// What stands in the tables.
+    pub standing: BTreeSet<(Spot, String)>,
+    /// What is kept beside them.
+    pub kept: BTreeSet<String>,
+}
+
+impl Holding {
+    /// Takes in what stands at a place.
+    pub fn add(&mut self, look: &Look) {
+        for (table, rows) in look.tables.iter().enumerate() {
+            for row in rows {
+                for (column, value) in row.values.iter().enumerate() {
+                    self.standing.extend(value.clone().map(|value| (spot(table, column, row), value)));
+                }
+            }
+        }
+    }
+
+    fn has(&self, known: &(Spot, String)) -> bool {
+        self.standing.contains(known) || self.kept.contains(&known.1)
     }
 }
 

@@ -28,6 +28,24 @@ pub struct Plan {
     pub is_wild: bool,
     /// How many events there are before everything comes to rest.
     pub events: usize,
+    /// Databases that go back to a backup.
+    pub mishaps: Vec<Mishap>,
+}
+
+/// A node's database goes back to what it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mishap {
+    /// Which node's.
+    pub node: usize,
+    /// Before which event the backup is made.
+    pub taken: usize,
+    /// Before which event it is put back.
+    pub struck: usize,
+    /// Whether the node's folder goes back too.
+    pub with_folder: bool,
+    /// For how many events people work on once they know that something is wrong; at once, if none, also when nobody has
+    /// noticed anything yet.
+    pub patience: usize,
 }
 
 /// Randomness of one purpose.
@@ -58,7 +76,8 @@ impl Plan {
         let records_per_bundle = some(&mut random, 5, 3, 100_000);
         let records_at_once = some(&mut random, 5, 3, 20_000);
         let events = 60 + random.below(50) + 3 * nodes;
-        Self { seed, names, centrals, clocks_ms, strict, records_per_bundle, records_at_once, is_wild, events }
+        let mishaps = mishaps(seed, &centrals, events);
+        Self { seed, names, centrals, clocks_ms, strict, records_per_bundle, records_at_once, is_wild, events, mishaps }
     }
 
     /// Whether all clocks are right.
@@ -125,4 +144,21 @@ fn clocks(random: &mut TestEntropy, nodes: usize) -> Vec<i64> {
         _ => 0,
     };
     (0..nodes).map(|_| wrong(random)).collect()
+}
+
+/// In one world of four, the databases of one or two clinics go back.
+fn mishaps(seed: u64, centrals: &[usize], events: usize) -> Vec<Mishap> {
+    let mut random = randomness(seed, u64::MAX - 2);
+    if random.below(4) > 0 {
+        return Vec::new();
+    }
+    let clinics: Vec<usize> = (1..centrals.len()).filter(|node| !centrals[1..].contains(node)).collect();
+    let mishap = |random: &mut TestEntropy| {
+        let taken = random.below(events * 3 / 4);
+        let struck = taken + 1 + random.below(events - taken - 1);
+        let (node, with_folder) = (clinics[random.below(clinics.len())], random.below(2) == 0);
+        Mishap { node, taken, struck, with_folder, patience: [0, 3, 10, 30][random.below(4)] }
+    };
+    let count = 1 + random.below(3) / 2;
+    (0..count).map(|_| mishap(&mut random)).collect()
 }

@@ -1,6 +1,6 @@
 //! The end of a run: nothing is lost any more, until nobody has anything new to say; then everything is looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use saddlebag_formats::{Uid, Value, Version};
 
@@ -26,7 +26,7 @@ impl World {
     /// What is wrong, in words.
     pub fn come_to_rest(&mut self) -> Result<(), String> {
         let mut rounds = 0;
-        while self.round()? {
+        while self.round()? || self.rejoin_all() || self.write_where_nothing_is_noticed() {
             rounds += 1;
             if rounds > ROUNDS_MAX {
                 return Err("the deployment never comes to rest".to_owned());
@@ -36,7 +36,7 @@ impl World {
         self.check()?;
         let mut random = randomness(self.plan.seed, u64::MAX - 1);
         for _ in 0..AGAIN.min(self.applied.len()) {
-            let bundle = self.applied[random.below(self.applied.len())].clone();
+            let (_, bundle) = self.applied[random.below(self.applied.len())].clone();
             self.apply_again(&bundle)?;
         }
         Ok(())
@@ -64,6 +64,7 @@ impl World {
                 return Err(format!("by its digests, {} holds other records than {neighbour}", node.me.name));
             }
         }
+        self.all_links_move()?;
         let kept = Kept::of(self)?;
         let versions: Vec<Versions> = self.fleet.nodes.iter_mut().map(|node| node.versions()).collect();
         for (node, (versions, conflicts)) in versions.iter().zip(&kept.conflicts).enumerate() {
@@ -72,6 +73,7 @@ impl World {
         }
         self.same_versions(&versions, &kept)?;
         let looks: Vec<Look> = self.fleet.nodes.iter().map(|node| Look::at(&node.app)).collect();
+        self.all_rows_are_known(&versions, &looks)?;
         self.same_meaning(&looks, &kept)?;
         kept::receipts_arrived(self)?;
         Account { world: self, looks: &looks, kept: &kept, versions: &versions[0] }.check()
@@ -98,6 +100,24 @@ impl World {
         Ok(())
     }
 
+    /// Each row of the application's tables is a record that is kept in step, or is shown as one that stays at home.
+    fn all_rows_are_known(&mut self, versions: &[Versions], looks: &[Look]) -> Result<(), String> {
+        for (node, (versions, look)) in versions.iter().zip(looks).enumerate() {
+            for (table, rows) in TABLES.iter().zip(&look.tables) {
+                let of_it = versions.keys().filter(|(name, _, _)| name == table.name);
+                let records = of_it.map(|(_, uid, _)| uid).collect::<BTreeSet<_>>().len();
+                let at_home = self.fleet.nodes[node].at_home(table.name);
+                if rows.len() != records + at_home {
+                    let (name, rows, table) = (self.name(node), rows.len(), table.name);
+                    return Err(format!(
+                        "{name} has {rows} rows in {table}, knows {records} and keeps {at_home} at home"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The application's tables mean the same at all nodes, but for what is held.
     fn same_meaning(&self, looks: &[Look], kept: &Kept) -> Result<(), String> {
         let meaning = |look: &Look| -> Vec<(usize, String, Vec<Option<String>>)> {
@@ -112,8 +132,10 @@ impl World {
         let ministry = meaning(&looks[0]);
         for (node, look) in looks.iter().enumerate().skip(1) {
             let here = meaning(look);
-            let lacks = ministry.iter().find(|row| !here.contains(row)).map(|row| ("lacks", row));
-            let odd = here.iter().find(|row| !ministry.contains(row)).map(|row| ("alone has", row));
+            let times = |row, rows: &[_]| rows.iter().filter(|other| *other == row).count();
+            let lacks = ministry.iter().find(|row| times(*row, &here) < times(*row, &ministry));
+            let odd = here.iter().find(|row| times(*row, &here) > times(*row, &ministry));
+            let (lacks, odd) = (lacks.map(|row| ("lacks", row)), odd.map(|row| ("alone has", row)));
             if let Some((what, (table, name, values))) = lacks.or(odd) {
                 return Err(format!(
                     "{} {what} {} {name} {values:?}, against the ministry",

@@ -8,7 +8,7 @@ use super::template::Templates;
 use super::world::World;
 
 /// Lines of the trace that are shown of a run that failed.
-const LINES_SHOWN: usize = 60;
+const LINES_SHOWN: usize = 150;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub fn run_without(seed: u64, templates: &Templates, left_out: &BTreeSet<usize>)
         Ok(checked) => checked.err(),
         Err(panic) => Some(format!("it panicked: {}", words_of(panic.as_ref()))),
     };
-    let last_lines = world.trace.end(LINES_SHOWN).to_vec();
+    let last_lines = world.trace.end(LINES_SHOWN);
     Run { seed, digest: world.trace.digest(), wrong, last_lines }
 }
 
@@ -58,7 +58,7 @@ fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
 #[must_use]
 pub fn shrink(seed: u64, templates: &Templates, runs_max: usize) -> (Run, BTreeSet<usize>) {
     let mut best = run(seed, templates);
-    let kind = |run: &Run| run.wrong.as_ref().map(|wrong| wrong.chars().filter(|c| c.is_alphabetic()).take(8).count());
+    let kind = best.kind().map(|words| words.join(" "));
     let (mut left_out, mut runs) = (BTreeSet::new(), 0);
     let events = Plan::of(seed).events;
     let mut piece = events / 2;
@@ -72,7 +72,7 @@ pub fn shrink(seed: u64, templates: &Templates, runs_max: usize) -> (Run, BTreeS
             }
             runs += 1;
             let fewer = run_without(seed, templates, &more);
-            if kind(&fewer).is_some() {
+            if fewer.kind().map(|words| words.join(" ")) == kind {
                 (best, left_out) = (fewer, more);
             }
         }
@@ -82,6 +82,12 @@ pub fn shrink(seed: u64, templates: &Templates, runs_max: usize) -> (Run, BTreeS
 }
 
 impl Run {
+    /// What is wrong without names, values and numbers; none if nothing is.
+    fn kind(&self) -> Option<Vec<&str>> {
+        let is_plain = |word: &&str| word.len() > 2 && word.chars().all(|c| c.is_ascii_lowercase());
+        Some(self.wrong.as_ref()?.split(' ').filter(is_plain).take(6).collect())
+    }
+
     /// What is wrong, with how to see it again.
     #[must_use]
     pub fn report(&self) -> String {

@@ -31,9 +31,13 @@ impl Trace {
         })
     }
 
-    /// The last lines.
+    /// The last lines in which something new happened.
     #[must_use]
-    pub fn end(&self, lines: usize) -> &[String] {
-        &self.lines[self.lines.len().saturating_sub(lines)..]
+    pub fn end(&self, lines: usize) -> Vec<String> {
+        let says_nothing = |line: &str| {
+            [": Unchanged ", ": Nothing ", ": Already Tally", " ends with "].iter().any(|part| line.contains(part))
+        };
+        let news: Vec<&String> = self.lines.iter().filter(|line| !says_nothing(line)).collect();
+        news[news.len().saturating_sub(lines)..].iter().map(|line| (*line).clone()).collect()
     }
 }

@@ -1,16 +1,19 @@
 //! A deployment in one process: its nodes, their clocks, the sticks that go between them, and what was committed.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::params_from_iter;
 use saddlebag_bundler::ExportResult;
+use saddlebag_formats::BundleId;
 use saddlebag_formats::header::BundleHeader;
 use saddlebag_importer::{Applied, ImportResult};
 use saddlebag_stores::sqlite::clock::use_clock;
 
 use super::look::Look;
+use super::mishaps::{Taken, Trouble};
 use super::model::{Author, Model};
 use super::plan::{BEGINNING_MS, Plan};
 use super::template::Templates;
@@ -32,6 +35,8 @@ pub struct Bundle {
     pub bytes: Rc<Vec<u8>>,
     /// When it came out of the outbox, in true time.
     pub made_ms: i64,
+    /// How often either end had gone back or begun anew by then.
+    pub lives: (u32, u32),
 }
 
 /// A deployment.
@@ -47,8 +52,8 @@ pub struct World {
     pub trace: Trace,
     /// What the couriers carry.
     pub sticks: Vec<Vec<Bundle>>,
-    /// Bundles that were applied somewhere, the latest last.
-    pub applied: Vec<Bundle>,
+    /// Bundles that were applied somewhere, the latest last, and when, in true time.
+    pub applied: Vec<(i64, Bundle)>,
     /// When satellites' bundles reached their centrals: satellite, when it was made, when it was applied, in true time.
     pub arrivals: Vec<(usize, i64, i64)>,
     /// The true time.
@@ -58,7 +63,17 @@ pub struct World {
     /// What the triggers and stores of each node take for the present.
     clocks: Vec<Arc<AtomicI64>>,
     /// How often each node has looked at its journal.
-    absorbed: Vec<u64>,
+    pub(super) absorbed: Vec<u64>,
+    /// How often each node has gone back or begun anew.
+    pub(super) lives: Vec<u32>,
+    /// The same for both ends of a bundle, when it was first seen.
+    made: HashMap<BundleId, (u32, u32)>,
+    /// Nodes that go on from an old copy.
+    pub(super) troubles: Vec<Option<Trouble>>,
+    /// Which nodes have gone back, each to what it was at a true time.
+    pub(super) gone_back: Vec<(usize, i64)>,
+    /// The backups of the plan's mishaps.
+    pub(super) backups: Vec<Option<Taken>>,
 }
 
 impl World {
@@ -86,14 +101,18 @@ impl World {
             offsets_ms: plan.clocks_ms.clone(),
             clocks: (0..nodes).map(|_| Arc::default()).collect(),
             absorbed: vec![0; nodes],
+            lives: vec![0; nodes],
+            made: HashMap::new(),
+            troubles: vec![None; nodes],
+            gone_back: Vec::new(),
+            backups: vec![None; plan.mishaps.len()],
             plan,
         };
         for node in 0..nodes {
             let fleet_node = &mut world.fleet.nodes[node];
             fleet_node.records_per_bundle = world.plan.records_per_bundle[node];
             fleet_node.records_at_once = world.plan.records_at_once[node];
-            use_clock(&fleet_node.app, world.clocks[node].clone()).unwrap();
-            world.set_store_clock(node);
+            world.wind_up(node);
         }
         world.pass(0);
         world
@@ -114,6 +133,15 @@ impl World {
             clock.store(now_ms, Ordering::Relaxed);
             self.fleet.nodes[node].clock.0.set(now_ms);
         }
+    }
+
+    /// The triggers and the store of a node take the simulated time.
+    ///
+    /// # Panics
+    /// When SQLite refuses.
+    pub(super) fn wind_up(&mut self, node: usize) {
+        use_clock(&self.fleet.nodes[node].app, self.clocks[node].clone()).unwrap();
+        self.set_store_clock(node);
     }
 
     fn set_store_clock(&mut self, node: usize) {
@@ -153,6 +181,9 @@ impl World {
     /// # Errors
     /// Whatever keeps it from being made.
     pub fn export(&mut self, from: usize, to: usize) -> Result<(Vec<Bundle>, bool), String> {
+        if self.stands_still(from)? {
+            return Ok((Vec::new(), false));
+        }
         let peer = self.fleet.nodes[to].me.id;
         let exported = self.fleet.nodes[from].try_export_to(peer);
         let name = |node: usize| self.plan.names[node].clone();
@@ -181,16 +212,20 @@ impl World {
                 header.created.0
             ));
             let bytes = Rc::new(std::fs::read(&bundle.path).map_err(|error| error.to_string())?);
-            bundles.push(Bundle { from, to, header: Rc::new(bundle.header), bytes, made_ms: self.now_ms });
+            let lives = *self.made.entry(bundle.header.id).or_insert((self.lives[from], self.lives[to]));
+            bundles.push(Bundle { from, to, header: Rc::new(bundle.header), bytes, made_ms: self.now_ms, lives });
         }
         Ok((bundles, exported.result == ExportResult::Written))
     }
 
-    /// The receiver of a bundle takes it in.
+    /// The receiver of a bundle takes it in, unless their link stands still for a good reason.
     ///
     /// # Errors
     /// The importer's, in words.
-    pub fn import(&mut self, bundle: &Bundle) -> Result<Applied, String> {
+    pub fn import(&mut self, bundle: &Bundle) -> Result<(), String> {
+        if self.stands_still(bundle.to)? {
+            return Ok(());
+        }
         let applied = self.fleet.nodes[bundle.to].import(&bundle.bytes);
         self.absorbed[bundle.to] += 1;
         let (from, to, number) = (self.name(bundle.from), self.name(bundle.to), bundle.header.number.0);
@@ -200,12 +235,15 @@ impl World {
         };
         self.trace.say(format!("{to} takes {number} of {from}: {line}"));
         if let Ok(Applied { result: ImportResult::Applied, .. }) = &applied {
-            self.applied.push(bundle.clone());
+            self.applied.push((self.now_ms, bundle.clone()));
             if bundle.from > 0 && self.plan.centrals[bundle.from] == bundle.to {
                 self.arrivals.push((bundle.from, bundle.made_ms, self.now_ms));
             }
         }
-        applied.map_err(|error| error.to_string())
+        match applied {
+            Err(error) if !self.is_refused_rightly(bundle, &error)? => Err(error.to_string()),
+            _ => Ok(()),
+        }
     }
 
     /// The program of a node ends at a call of its store, or does not; then it is started anew. Says whether it ended.
