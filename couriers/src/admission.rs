@@ -6,12 +6,12 @@
 
 use saddlebag_formats::entry_book::{EntryState, KeptEntry};
 use saddlebag_formats::members::{Entry, EntryRefusal};
-use saddlebag_formats::{LinkId, TimeMs};
+use saddlebag_formats::{LinkId, LogEntry, LogKind, TimeMs};
 use saddlebag_keys::card::Card;
 use saddlebag_keys::deployment::{DEPLOYMENT_KEY_FILE, DeploymentKey, ListedNode, NodeList, Role};
 use saddlebag_keys::{PublicKey, SignedNodeList};
 use saddlebag_stores::ledger::{Link, PeerRole};
-use saddlebag_stores::{Access, Store, entries};
+use saddlebag_stores::{Access, Store, contacts, entries};
 use serde::Serialize;
 
 use crate::error::NodeError;
@@ -123,17 +123,22 @@ fn change_role(
 ) -> Result<Standing, NodeError> {
     let card = Card::parse(&link.card)?;
     let entry = entry(node, &card, &link.card, is_district);
+    let logged = [admitted(&entry)];
     let next = next_list(nodes.list(), &entry, &card)?;
     if has_key(node) || !has_central(node)? {
         let next = load_key(node)?.sign(next)?;
         transaction(&mut *node.store, Access::Write, |store| {
             settings::write_deployment(store, &key, &next)?;
-            Ok(entries::change(store, |book| book.retain(|entry| entry.node == card.id))?)
+            entries::change(store, |book| book.retain(|entry| entry.node == card.id))?;
+            Ok(store.log(&logged)?)
         })?;
         node.reload_deployment()?;
         return Ok(Standing::Listed);
     }
-    transaction(&mut *node.store, Access::Write, |store| keep(store, entry))?;
+    transaction(&mut *node.store, Access::Write, |store| {
+        keep(store, entry)?;
+        Ok(store.log(&logged)?)
+    })?;
     Ok(Standing::Entered)
 }
 
@@ -159,8 +164,11 @@ fn take_in(
     }
     transaction(&mut *node.store, Access::Write, |store| {
         refuse_entered(store, &entry)?;
+        let (now, logged) = (entry.at, admitted(&entry));
         keep(store, entry)?;
-        Ok(store.add_link(&link)?)
+        let id = store.add_link(&link)?;
+        contacts::admitted(store, id, now)?;
+        Ok(store.log(&[logged])?)
     })?;
     Ok(Standing::Entered)
 }
@@ -168,6 +176,21 @@ fn take_in(
 fn entry(node: &Node, card: &Card, card_bytes: &[u8], is_district: bool) -> Entry {
     let (name, at) = (card.name.to_string(), node.clock.now());
     Entry { node: card.id, name, card: card_bytes.to_vec(), is_district, by: node.id, at }
+}
+
+/// What is logged of a node that is admitted here, or whose role changes.
+fn admitted(entry: &Entry) -> LogEntry {
+    let logged = LogEntry::by_user(LogKind::ADMIT, entry.at).about_peer(&entry.name);
+    logged.with("id", entry.node.to_string()).with("district", entry.is_district)
+}
+
+/// What is logged of an entry that was decided about with the deployment's key.
+fn decided(kept: &KeptEntry, outcome: &str, now: TimeMs) -> LogEntry {
+    let Entry { node, name, .. } = &kept.entry;
+    LogEntry::by_itself(LogKind::ENTRY, now)
+        .with("node", name.as_str())
+        .with("id", node.to_string())
+        .with("outcome", outcome)
 }
 
 /// Keeps an entry of this node's own; one that was made again is later, whatever the clock says.
@@ -232,7 +255,7 @@ fn settle(node: &mut Node, key: Option<&DeploymentKey>) -> Result<ListedEntries,
     let Some((public, nodes)) = node.deployment.clone().filter(|_| !book.kept().is_empty()) else { return Ok(done) };
     let key = key.filter(|key| key.public() == public);
     let (mut list, links) = (nodes.list().clone(), node.links()?);
-    let mut refusals = Vec::new();
+    let (mut refusals, mut logged, now) = (Vec::new(), Vec::new(), node.clock.now());
     for kept in book.kept().iter().filter(|kept| kept.state == EntryState::Waiting) {
         let entry = &kept.entry;
         if is_done(&list, entry) {
@@ -246,9 +269,11 @@ fn settle(node: &mut Node, key: Option<&DeploymentKey>) -> Result<ListedEntries,
             Ok(next) => {
                 list = next;
                 done.listed.push(entry.name.clone());
+                logged.push(decided(kept, "listed", now));
             }
             Err(reason) => {
                 done.refused.push(RefusedEntry { name: entry.name.clone(), reason: reason.clone() });
+                logged.push(decided(kept, "refused", now).because(&reason));
                 refusals.push(EntryRefusal { node: entry.node, at: entry.at, reason });
             }
         }
@@ -261,6 +286,7 @@ fn settle(node: &mut Node, key: Option<&DeploymentKey>) -> Result<ListedEntries,
         if let Some(next) = &next {
             settings::write_deployment(store, &public, next)?;
         }
+        store.log(&logged)?;
         Ok(entries::change(store, |book| {
             refusals.iter().for_each(|refusal| book.refuse(refusal));
             book.retain(|entry| is_done(&list, entry));

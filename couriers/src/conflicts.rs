@@ -298,7 +298,7 @@ impl Here {
 
 /// Whether the record was to be gone after the conflict, or after it was last decided.
 fn stands_deleted(conflict: &Conflict, decided: Option<&Decision>) -> bool {
-    let by_rule = conflict.rule == ConflictRule::Delete;
+    let by_rule = !conflict.keeps_record();
     match (conflict.kind, decided.map(|decision| decision.taken)) {
         (_, None) => by_rule || (conflict.kind == ConflictKind::Values && conflict.winner.value.is_none()),
         (ConflictKind::Deletion, Some(Taken::Stands)) => by_rule,

@@ -89,6 +89,24 @@ pub enum NodeError {
         /// The file.
         path: PathBuf,
     },
+    /// The file that keeps the links beside the database.
+    #[error("`{}` cannot be understood", path.display())]
+    BadLinksFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Rows in a database that replaces another one, whose names were lost with that.
+    #[error(
+        "{rows} of `{table}` in {database} cannot be told from those that the neighbours have: their names were only in the database that is gone"
+    )]
+    UnknownRows {
+        /// Its URL.
+        database: String,
+        /// The table, whose identity is `assigned`.
+        table: String,
+        /// How many.
+        rows: u64,
+    },
     /// A database that belongs to a node already.
     #[error("the database {database} belongs to a saddlebag node already")]
     DatabaseTaken {
@@ -386,7 +404,15 @@ impl NodeError {
             Self::InUse { .. } => "wait until it has ended, then try again",
             Self::DatabaseTaken { .. } => "run `saddlebag remove` for that node first, if it is not used any more",
             Self::NotInDatabase { .. } => {
-                "check `database` in saddlebag.toml; if the node was removed from it, make a new one in an empty folder"
+                "check `database` in saddlebag.toml; if the database was replaced by this one, run `saddlebag rejoin`; if the node was \
+                 removed from it, make a new one in an empty folder"
+            }
+            Self::BadLinksFile { .. } => {
+                "restore the file from a copy of the node's folder; where nothing was lost, take it away"
+            }
+            Self::UnknownRows { .. } => {
+                "nothing was changed; restore a backup that was made with saddlebag's tables, or begin with that table empty: its \
+                 records come back from the neighbours"
             }
             Self::OtherNode { .. } => "check `database` in saddlebag.toml, and which folder `--node` names",
             Self::OtherName { .. } => "put the old name back: a node keeps its name",

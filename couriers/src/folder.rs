@@ -10,6 +10,8 @@ pub const NODE_FILE: &str = "node";
 pub const LOCK_FILE: &str = "lock";
 /// How far the node's stream was published.
 pub const HIGH_WATER_FILE: &str = "high-water";
+/// The links and the deployment, in case the database is replaced.
+pub const LINKS_FILE: &str = "links.json";
 /// What the hooks are still to be told of imports.
 pub const AFTER_IMPORT_FILE: &str = "after-import";
 /// The node's secrets.

@@ -18,6 +18,7 @@ pub mod health;
 pub mod held;
 mod held_id;
 mod inbox;
+mod kept_links;
 mod last_setup;
 mod lock;
 pub mod log;

@@ -19,6 +19,7 @@ use saddlebag_stores::{Access, Store, StoreError};
 
 use crate::config::NodeConfig;
 use crate::folder::{self, CONFIG_FILE, HIGH_WATER_FILE, NODE_FILE};
+use crate::kept_links::KeptLinks;
 use crate::last_setup::LastSetup;
 use crate::lock::Lock;
 use crate::settings::{self, Settings};
@@ -163,6 +164,7 @@ impl Node {
         }
         if strictness == Strictness::Work {
             node.check_setup()?;
+            node.keep_links()?;
         }
         Ok(node)
     }
@@ -225,7 +227,13 @@ impl Node {
         let read = |store: &mut dyn Store| Ok(settings::read_deployment(store)?);
         self.deployment = transaction(&mut *self.store, Access::Read, read)?;
         self.name_itself();
-        Ok(())
+        self.keep_links()
+    }
+
+    /// Has the folder remember the links, in case the database is replaced.
+    fn keep_links(&mut self) -> Result<(), NodeError> {
+        let links = self.links()?;
+        KeptLinks::write(&self.folder, self.epoch, self.deployment.as_ref(), &links)
     }
 
     fn name_itself(&mut self) {
@@ -356,7 +364,7 @@ fn behind(mark: &HighWater, epoch: Epoch, seq: saddlebag_formats::Seq, links: &[
     })
 }
 
-fn read_node_file(folder: &Path) -> Result<NodeId, NodeError> {
+pub(crate) fn read_node_file(folder: &Path) -> Result<NodeId, NodeError> {
     let path = folder.join(NODE_FILE);
     let bytes = files::read_bounded(&path, NODE_FILE_BYTES_MAX)?;
     let text = String::from_utf8_lossy(&bytes);

@@ -48,6 +48,8 @@ kinds! {
     KEYS = "keys";
     /// A new epoch was begun.
     REJOIN = "rejoin";
+    /// A node that a district admitted: its entry came, was listed or refused.
+    ENTRY = "entry";
     /// A bundle was made.
     MADE = "made";
     /// A bundle was applied.

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use saddlebag_formats::{Seq, Value};
+use saddlebag_formats::Value;
 use saddlebag_stores::record::{Key, Referrer, RowWrite, Tombstone};
-use saddlebag_stores::tracking::{TrackedColumn, TrackedTable, Tracking};
+use saddlebag_stores::tracking::{TrackedColumn, Tracking};
 use saddlebag_stores::{Store, StoreError};
 
 use crate::merge::Setting;
@@ -153,7 +153,10 @@ impl Deletions<'_> {
         for index in indexes {
             let (_, deletion) = &self.all[*index];
             let seq = store.next_seq()?;
-            rows.push((deletion.record.key.clone(), self.tombstone(table, deletion, seq)));
+            rows.push((
+                deletion.record.key.clone(),
+                Tombstone::of(&deletion.record, table, deletion.version, seq, Some(self.setting.link)),
+            ));
         }
         for (index, outcome) in indexes.iter().zip(store.delete(table, &rows)?) {
             match outcome {
@@ -162,26 +165,6 @@ impl Deletions<'_> {
             }
         }
         Ok(())
-    }
-
-    fn tombstone(&self, table: &TrackedTable, deletion: &Deletion, seq: Seq) -> Tombstone {
-        let record = &deletion.record;
-        Tombstone {
-            uid: record.uid,
-            table: table.number,
-            version: deletion.version,
-            seq,
-            source: Some(self.setting.link),
-            state: record.state.clone(),
-            values: table
-                .columns
-                .iter()
-                .map(|column| column.id)
-                .zip(record.values.iter().cloned())
-                .filter(|(id, _)| !record.unknown.contains(id))
-                .collect(),
-            same_as: None,
-        }
     }
 
     /// Sets the nullable references of records that are about to go to null, so that those that refer to each other can

@@ -232,6 +232,7 @@ impl Importer<'_> {
                 let common = before.map(|before| Common { before, upto: seen });
                 self.go_back(&mut link, &header, common)?;
                 introductions::tell_again(self.store, &link)?;
+                logging::anew(self.store, &link.name, &header, now)?;
             }
             Standing::Late => {}
         }
@@ -245,7 +246,7 @@ impl Importer<'_> {
             finer::look(self.store, &mut link, &header, &opened, self.clock.now())?;
         }
         self.take_nodes(&opened, from.as_str())?;
-        introductions::take(self.store, &link, &opened.binding)?;
+        introductions::take(self.store, &link, &opened.binding, now)?;
         self.note_arrival(&mut link, &header, &opened, standing);
         self.store.save_link(&link)?;
         // A bundle of a history that was left says nothing of how its sender is now.
@@ -378,12 +379,9 @@ impl Importer<'_> {
 
     /// The names of all nodes of the deployment.
     pub(crate) fn names(&mut self) -> Result<HashMap<NodeId, String>, ImportError> {
-        let (Some(key), Some(nodes)) = (self.store.setting(DEPLOYMENT_KEY)?, self.store.setting(NODES)?) else {
-            return Ok(HashMap::new());
-        };
-        let deployment = CardDeployment::from_kept(&key, &nodes)
-            .map_err(|error| ImportError::Damaged { what: "the deployment", reason: error.to_string() })?;
-        Ok(deployment.nodes.list().nodes().iter().map(|node| (node.id, node.name.to_string())).collect())
+        let list = introductions::list(self.store)?;
+        let nodes = list.iter().flat_map(|list| list.nodes());
+        Ok(nodes.map(|node| (node.id, node.name.to_string())).collect())
     }
 
     /// Carries out what a central says of records that turned out to be one, this node's or one below; a satellite that has

@@ -4,21 +4,28 @@
 //! node's list calls a central, and from no other; a refusal only from this node's central.
 
 use saddlebag_formats::entry_book::EntryBook;
-use saddlebag_formats::members::{Binding, EntryRefusal};
-use saddlebag_formats::{BundleNumber, LinkId};
+use saddlebag_formats::members::{Binding, Entry, EntryRefusal};
+use saddlebag_formats::{BundleNumber, LinkId, TimeMs};
 use saddlebag_keys::card::CardDeployment;
 use saddlebag_keys::deployment::{NodeList, Role};
 use saddlebag_stores::ledger::{DEPLOYMENT_KEY, Link, NODES, PeerRole};
 use saddlebag_stores::{Store, StoreError, entries};
 
 use crate::error::ImportError;
+use crate::logging;
 
 /// Takes what a bundle says of entries.
-pub(crate) fn take(store: &mut dyn Store, link: &Link, binding: &Binding) -> Result<(), ImportError> {
+pub(crate) fn take(store: &mut dyn Store, link: &Link, binding: &Binding, now: TimeMs) -> Result<(), ImportError> {
     if binding.entries.is_empty() && binding.refused_entries.is_empty() {
         return Ok(());
     }
     let may_admit = is_district(store, link)?;
+    if link.role == PeerRole::Satellite {
+        let known = entries::read(store)?;
+        let is_new = |entry: &&Entry| !known.kept().iter().any(|kept| kept.entry == **entry);
+        let new: Vec<Entry> = binding.entries.iter().filter(is_new).cloned().collect();
+        logging::entries(store, &link.name, &new, now)?;
+    }
     Ok(entries::change(store, |book| match link.role {
         PeerRole::Central => binding.refused_entries.iter().for_each(|refusal| book.refuse(refusal)),
         PeerRole::Satellite => {
@@ -64,7 +71,7 @@ pub(crate) fn is_district(store: &mut dyn Store, link: &Link) -> Result<bool, Im
 }
 
 /// The list of nodes that this one holds.
-fn list(store: &mut dyn Store) -> Result<Option<NodeList>, ImportError> {
+pub(crate) fn list(store: &mut dyn Store) -> Result<Option<NodeList>, ImportError> {
     let (Some(key), Some(nodes)) = (store.setting(DEPLOYMENT_KEY)?, store.setting(NODES)?) else { return Ok(None) };
     let deployment = CardDeployment::from_kept(&key, &nodes)
         .map_err(|error| ImportError::Damaged { what: "the deployment", reason: error.to_string() })?;

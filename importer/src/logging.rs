@@ -6,12 +6,13 @@
 use std::collections::HashSet;
 
 use saddlebag_formats::header::BundleHeader;
-use saddlebag_formats::members::Outcome;
+use saddlebag_formats::members::{Entry, Outcome};
 use saddlebag_formats::version::UNKNOWN_WRITER;
 use saddlebag_formats::{LinkId, LogEntry, LogKind, TimeMs, ToldLog, Uid, utc};
-use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictSide, HeldKind, Link, StoredReceipt};
+use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictSide, HeldKind, Link, StoredReceipt, Taken};
 use saddlebag_stores::{Store, StoreError, contacts, told_log};
 
+use crate::resolve::Judge;
 use crate::tally::Tally;
 
 /// Words in the refusals of both engines, and what they mean. The first that is found counts.
@@ -76,6 +77,48 @@ pub(crate) fn applied(
         .with("records", *records);
     let with_count = |entry: LogEntry, (name, count): &(&str, u64)| entry.with(name, *count);
     store.log(&[counts.iter().filter(|(_, count)| *count > 0).fold(entry, with_count)])
+}
+
+/// A neighbour that has begun a new history.
+pub(crate) fn anew(store: &mut dyn Store, from: &str, header: &BundleHeader, now: TimeMs) -> Result<(), StoreError> {
+    let entry = LogEntry::by_peer(LogKind::REJOIN, now, from)
+        .with("number", header.number.0)
+        .with("epoch", header.epoch.to_string());
+    store.log(&[entry.because("its database was restored, copied or replaced")])
+}
+
+/// What a person decided about a conflict.
+pub(crate) fn resolved(
+    store: &mut dyn Store,
+    (number, conflict): (u64, &Conflict),
+    taken: Taken,
+    judge: &Judge,
+    now: TimeMs,
+) -> Result<(), StoreError> {
+    let peer = peer_name(store, conflict.link)?;
+    let stands = match taken {
+        Taken::Stands => "what stood",
+        Taken::Other => "the other side",
+        Taken::Value => "another value",
+    };
+    let entry = LogEntry::by_user(LogKind::RESOLVED, now)
+        .about_peer(&peer)
+        .about(&conflict.table, conflict.uid)
+        .about_column(conflict.column.as_deref())
+        .with("conflict", number)
+        .with("stands", stands);
+    store.log(&[entry.because(judge.because.as_deref().unwrap_or_default())])
+}
+
+/// Entries that came from a district and were not known.
+pub(crate) fn entries(store: &mut dyn Store, from: &str, entries: &[Entry], now: TimeMs) -> Result<(), StoreError> {
+    let entry = |entry: &Entry| {
+        LogEntry::by_peer(LogKind::ENTRY, now, from)
+            .with("node", entry.name.as_str())
+            .with("id", entry.node.to_string())
+            .with("outcome", "came")
+    };
+    store.log(&entries.iter().map(entry).collect::<Vec<_>>())
 }
 
 /// A newer list of nodes that came.

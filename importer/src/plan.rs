@@ -427,7 +427,8 @@ impl Planner<'_> {
         RowState::from_columns(&columns).unwrap_or_else(|| tombstone.state.clone())
     }
 
-    fn hash_of(&self, table: &TrackedTable, write: &Write) -> u64 {
+    /// The hash of a row that is written whole.
+    pub(crate) fn hash_of(&self, table: &TrackedTable, write: &Write) -> u64 {
         let value = |index| write.values.get(&index).cloned().unwrap_or(Value::Null);
         table.row_hash(write.uid, &(0..table.columns.len()).map(value).collect::<Vec<_>>())
     }

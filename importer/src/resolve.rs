@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use saddlebag_formats::members::Outcome;
 use saddlebag_formats::row_state_bytes::{decode_value, encode_value};
 use saddlebag_formats::{LinkId, Seq, TimeMs, Uid, Value, Version};
-use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictRule, ConflictSide, Decision, Link, PeerRole, Taken};
+use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictSide, Decision, Link, PeerRole, Taken};
 use saddlebag_stores::raise;
 use saddlebag_stores::record::{Known, Record, Tombstone};
 use saddlebag_stores::store::{AbsorbContext, absorb};
@@ -15,6 +15,7 @@ use crate::aside;
 use crate::error::ImportError;
 use crate::holding::Notes;
 use crate::import::Importer;
+use crate::logging;
 use crate::merge::{Setting, Side};
 use crate::plan::{Planner, Write};
 use crate::references::{self, Buried};
@@ -222,9 +223,7 @@ impl Importer<'_> {
         }
         let all: Vec<u16> = table.columns.iter().map(|column| column.id).collect();
         write.state = raise::revived(tombstone, &all, &all, now, context, seq);
-        let values: Vec<Value> =
-            (0..table.columns.len()).map(|index| write.values.get(&index).cloned().unwrap_or(Value::Null)).collect();
-        write.hash = table.row_hash(tombstone.uid, &values);
+        write.hash = planner.hash_of(table, &write);
         Ok(write)
     }
 
@@ -265,17 +264,7 @@ impl Importer<'_> {
             let reason = format!("{count} of `{}` and others refer to it here: they would go with it", first.table);
             return Err(Undone::Refused(reason));
         }
-        let values = table.columns.iter().map(|column| column.id).zip(record.values.iter().cloned());
-        let tombstone = Tombstone {
-            uid: record.uid,
-            table: table.number,
-            version,
-            seq: self.store.next_seq()?,
-            source: None,
-            state: record.state.clone(),
-            values: values.filter(|(id, _)| !record.unknown.contains(id)).collect(),
-            same_as: None,
-        };
+        let tombstone = Tombstone::of(&record, table, version, self.store.next_seq()?, None);
         match self.store.delete(table, &[(record.key, tombstone)])?.pop() {
             Some(Err(refusal)) => Err(Undone::Refused(refusal.reason)),
             _ => Ok(()),
@@ -306,6 +295,7 @@ impl Importer<'_> {
         let reason: String = format!("decided by {by}: {what}{why}").chars().take(REASON_MAX).collect();
         let decision = Decision { conflict: number, taken, value, version, by, because, at: self.clock.now() };
         self.store.add_decision(&decision)?;
+        logging::resolved(self.store, (number, conflict), taken, judge, decision.at)?;
         let mut notes = Notes::default();
         notes.tell(conflict.table.clone(), conflict.uid, conflict.column.clone(), Outcome::Conflict, &reason);
         notes.write(self.store, conflict.link, self.clock.now())
@@ -357,10 +347,9 @@ fn siblings<'a>(
 /// Adds what one choice wants of a record.
 fn add(wanted: &mut Wanted, table: &TrackedTable, conflict: &Conflict, take: &Take) -> Result<(), String> {
     if conflict.kind == ConflictKind::Deletion {
-        let record_stood = conflict.rule != ConflictRule::Delete;
         wanted.stays = Some(match take {
-            Take::Stands => record_stood,
-            Take::Other => !record_stood,
+            Take::Stands => conflict.keeps_record(),
+            Take::Other => !conflict.keeps_record(),
             Take::Value(_) => return Err("it is about a deletion, which has no value".to_owned()),
         });
         return Ok(());

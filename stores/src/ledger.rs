@@ -255,6 +255,14 @@ pub struct Conflict {
     pub clock_doubted: bool,
 }
 
+impl Conflict {
+    /// Whether the record was there when it was decided by rule; of a conflict about values it always was.
+    #[must_use]
+    pub fn keeps_record(&self) -> bool {
+        self.rule != ConflictRule::Delete
+    }
+}
+
 /// One side of a conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConflictSide {

@@ -3,6 +3,7 @@
 use saddlebag_formats::{ColumnState, LinkId, RowState, Seq, Uid, Value, Version};
 
 use crate::ledger::Beside;
+use crate::tracking::TrackedTable;
 
 /// The primary key of a row in this database, in key order. Values are local: never references.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,6 +49,15 @@ pub struct Tombstone {
 }
 
 impl Tombstone {
+    /// A record that is deleted now, with its last values.
+    #[must_use]
+    pub fn of(record: &Record, table: &TrackedTable, version: Version, seq: Seq, source: Option<LinkId>) -> Self {
+        let values = table.columns.iter().map(|column| column.id).zip(record.values.iter().cloned());
+        let values = values.filter(|(id, _)| !record.unknown.contains(id)).collect();
+        let (uid, table, state) = (record.uid, table.number, record.state.clone());
+        Self { uid, table, version, seq, source, state, values, same_as: None }
+    }
+
     /// The deletion as the state of a column, to ask whether it is acknowledged.
     #[must_use]
     pub fn as_column(&self) -> ColumnState {

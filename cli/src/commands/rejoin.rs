@@ -1,20 +1,22 @@
 //! `saddlebag rejoin`
 
 use clap::Args;
-use saddlebag_couriers::Node;
-use saddlebag_couriers::rejoin::{self, RejoinPlan, Rejoined};
+use saddlebag_couriers::rejoin::{RejoinPlan, Rejoined, Rejoining};
 
 use crate::args::{Global, Report};
 use crate::command_error::CommandError;
 use crate::console::Console;
 use crate::exit_code::Exit;
 
-/// Begin a new history, after this node's database was restored or copied.
+/// Begin a new history, after this node's database was restored, copied or replaced.
 ///
 /// Run it at the node whose database went back to an earlier state: restored from a backup, say. With the next
 /// rounds, what is lacking here comes back from the neighbours, and what only this database has goes to them. Where
 /// both ends changed one value since, both are kept in `conflicts`. Equal records are not sent again. The neighbours
 /// need do nothing but `sync`.
+///
+/// A database that was replaced by a new one, without saddlebag's tables, gets everything back that the neighbours
+/// have: run `setup` after this.
 ///
 /// If the database was copied to a second machine and both go on, only one of them can keep this node's name: run it
 /// there. The other one is told so at its next round.
@@ -36,8 +38,8 @@ pub struct RejoinArgs {
 
 /// Runs it.
 pub fn run(global: &Global, args: &RejoinArgs, console: &mut Console<'_>) -> Result<Exit, CommandError> {
-    let mut node = Node::open_anyhow(&global.node)?;
-    let plan = rejoin::plan(&mut node)?;
+    let mut node = Rejoining::open(&global.node)?;
+    let plan = node.plan()?;
     if args.dry_run {
         if args.report.json {
             console.json(&plan)?;
@@ -49,7 +51,7 @@ pub fn run(global: &Global, args: &RejoinArgs, console: &mut Console<'_>) -> Res
     if !args.yes {
         ask(&plan, console)?;
     }
-    let rejoined = rejoin::rejoin(&mut node)?;
+    let rejoined = node.rejoin()?;
     if args.report.json {
         console.json(&rejoined)?;
         return Ok(Exit::Done);
@@ -73,7 +75,9 @@ fn ask(plan: &RejoinPlan, console: &mut Console<'_>) -> Result<(), CommandError>
 }
 
 fn explain(plan: &RejoinPlan, console: &mut Console<'_>) -> Result<(), CommandError> {
-    if let Some(behind) = &plan.behind {
+    if let (true, Some(behind)) = (plan.is_replaced, &plan.behind) {
+        console.say(&format!("{} has another database: {behind}. Its neighbours are known.", plan.node))?;
+    } else if let Some(behind) = &plan.behind {
         console.say(&format!(
             "The database of {} is behind what it has already sent ({behind}): it was restored from a backup.",
             plan.node
@@ -95,6 +99,10 @@ fn print(global: &Global, rejoined: &Rejoined, console: &mut Console<'_>) -> Res
         rejoined.epoch,
         if rejoined.peers.is_empty() { "it has none".to_owned() } else { rejoined.peers.join(", ") }
     ))?;
+    if rejoined.needs_setup {
+        console.say("Next, to take in what the database holds:")?;
+        console.line(&format!("  {}", global.command("setup")))?;
+    }
     console.say("Next, and again when an answer has come:")?;
     console.line(&format!("  {}", global.command("sync PLACE")))
 }

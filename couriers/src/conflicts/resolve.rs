@@ -6,7 +6,7 @@ use saddlebag_importer::{Choice, Take};
 pub use saddlebag_importer::Judge;
 
 use saddlebag_stores::Access;
-use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictRule, ConflictSide, PeerRole};
+use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictSide, PeerRole};
 use serde::Serialize;
 
 use super::{Loaded, ShownConflict, load, shown, typed, unknown, value};
@@ -113,12 +113,11 @@ pub fn one(node: &mut Node, number: u64, question: &Question) -> Result<Plan, No
         let loaded = find().ok_or_else(|| unknown(number, known.len(), &links))?;
         let conflict = &loaded.conflict;
         let refused = |reason: String| NodeError::Conflict { number, reason };
-        let record_stood = conflict.rule != ConflictRule::Delete;
         let take = match (question, conflict.kind) {
             (Question::Stands, _) => Take::Stands,
             (Question::Other, _) => Take::Other,
             (Question::Record | Question::Deletion, ConflictKind::Deletion) => {
-                if (*question == Question::Record) == record_stood { Take::Stands } else { Take::Other }
+                if (*question == Question::Record) == conflict.keeps_record() { Take::Stands } else { Take::Other }
             }
             (Question::Record | Question::Deletion, ConflictKind::Values) => {
                 return Err(refused("it is about a value, not about a deletion: take `stands` or `other`".to_owned()));

@@ -5,13 +5,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use saddlebag_couriers::node::NodeError;
-use saddlebag_couriers::rejoin;
+use saddlebag_couriers::rejoin::{self, Rejoining};
 use saddlebag_couriers::setup::{plan_setup, remove, setup};
 use saddlebag_couriers::status::{NodeRole, status};
 use saddlebag_couriers::{ConfigError, Node};
 use saddlebag_stores::StoreError;
 
-use crate::world::{TABLES, World};
+use crate::world::{Place, TABLES, World};
 
 const ANNA: &str = "INSERT INTO patient (uuid, name) VALUES ('11111111-1111-4111-8111-111111111111', 'Anna')";
 const SCHEMA_NOW: &str = "SELECT type || name || coalesce(sql, '') FROM sqlite_schema ORDER BY 1";
@@ -207,6 +207,81 @@ fn a_restored_database_that_rejoins_gets_back_what_it_had_sent() {
     assert_eq!(clinic.shows(), before);
     assert_eq!(ministry.shows(), before);
     assert!(!rejoin::plan(&mut clinic.open()).unwrap().has_reason());
+}
+
+/// The application was installed anew at a place: an empty database lies where the old one was.
+fn replace(world: &World, place: &Place) {
+    for end in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(format!("{}{end}", place.database.display()));
+    }
+    world.place(&place.name);
+}
+
+#[test]
+fn a_database_that_was_replaced_gets_everything_back() {
+    for is_central in [false, true] {
+        let (world, clinic, ministry) = World::pair();
+        let rounds = |places: [&Place; 4]| {
+            for place in places {
+                let report = place.sync(&world.stick());
+                assert!(!report.any_refused(), "{report:#?}");
+            }
+        };
+        clinic.application(ANNA);
+        clinic.application("INSERT INTO visit (patient_id, note) VALUES (1, 'fever'), (1, 'cough')");
+        ministry.application(&ANNA.replace("1111", "2222").replace("Anna", "Ben"));
+        rounds([&clinic, &ministry, &clinic, &ministry]);
+        assert_eq!(clinic.shows(), ministry.shows());
+        let (lost, other) = if is_central { (&ministry, &clinic) } else { (&clinic, &ministry) };
+        replace(&world, lost);
+        other.application("UPDATE patient SET phone = '1' WHERE name = 'Anna'");
+        let before = other.shows();
+        let error = Node::open(&lost.folder).unwrap_err();
+        assert!(matches!(error, NodeError::NotInDatabase { .. }), "{error}");
+        assert!(error.hint().unwrap().contains("saddlebag rejoin"));
+        let mut rejoining = Rejoining::open(&lost.folder).unwrap();
+        let plan = rejoining.plan().unwrap();
+        assert!(plan.is_replaced && plan.has_reason());
+        assert_eq!(plan.peers, [other.name.as_str()]);
+        let rejoined = rejoining.rejoin().unwrap();
+        assert!(rejoined.needs_setup && rejoined.before != rejoined.epoch, "{rejoined:?}");
+        drop(rejoining);
+        lost.application(&ANNA.replace("1111", "3333").replace("Anna", "Cleo"));
+        lost.setup();
+        rounds([lost, other, lost, other]);
+        assert_eq!(lost.shows(), other.shows());
+        let has_all = before.iter().all(|line| lost.shows().contains(line));
+        assert!(has_all && lost.shows().len() == before.len() + 1, "{before:#?} {:#?}", lost.shows());
+        for place in [lost, other] {
+            let status = status(&mut place.open()).unwrap();
+            assert_eq!((status.links[0].conflicts, &status.links[0].different), (0, &None), "{}", place.name);
+        }
+        assert!(!rejoin::plan(&mut lost.open()).unwrap().has_reason());
+    }
+}
+
+#[test]
+fn rows_that_nobody_could_tell_from_those_that_come_back_are_refused() {
+    let (world, clinic, ministry) = World::pair();
+    clinic.application(ANNA);
+    for place in [&clinic, &ministry, &clinic] {
+        place.sync(&world.stick());
+    }
+    replace(&world, &clinic);
+    clinic.application(ANNA);
+    clinic.application("INSERT INTO visit (patient_id, note) VALUES (1, 'fever')");
+    let before = clinic.texts(SCHEMA_NOW);
+    let error = Rejoining::open(&clinic.folder).unwrap().rejoin().unwrap_err();
+    assert!(matches!(&error, NodeError::UnknownRows { table, rows: 1, .. } if table == "visit"), "{error}");
+    assert_eq!(clinic.texts(SCHEMA_NOW), before, "nothing was changed");
+    // Patients name themselves.
+    clinic.application("DELETE FROM visit");
+    Rejoining::open(&clinic.folder).unwrap().rejoin().unwrap();
+    // Who never had neighbours has nothing to come back to.
+    let alone = world.place("alone");
+    alone.found(false).unwrap();
+    replace(&world, &alone);
+    assert!(matches!(Rejoining::open(&alone.folder), Err(NodeError::NotInDatabase { .. })));
 }
 
 #[test]
