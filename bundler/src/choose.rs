@@ -224,10 +224,11 @@ impl<'a> Choice<'a> {
         for ((column, value), index) in self.table.columns.iter().zip(record.values).zip(0..) {
             let state = record.state.of(column.id);
             let after = Seq(self.after.0 + u64::from(is_on(Fault::AfterTooHigh) && self.after.0 > 0));
-            if state.seq <= after || state.source == Some(self.link) || record.unknown.contains(&column.id) {
+            let place = state.place(self.up);
+            if place <= after || state.source == Some(self.link) || record.unknown.contains(&column.id) {
                 continue;
             }
-            if is_on(Fault::HighRecordsSkipped) && state.seq > self.upto {
+            if is_on(Fault::HighRecordsSkipped) && place > self.upto {
                 return None;
             }
             columns.push(ColumnChange {
@@ -235,7 +236,7 @@ impl<'a> Choice<'a> {
                 value,
                 version: state.version,
                 base: state.base.filter(|_| self.up && !is_on(Fault::BaseDropped)),
-                seq: state.seq,
+                seq: place,
                 effective: state.effective,
             });
         }

@@ -19,7 +19,7 @@ use saddlebag_formats::header::{Acknowledgement, BundleHeader};
 use saddlebag_formats::limits::RECORD_BYTES_MAX;
 use saddlebag_formats::members::anew::{IdPrefix, id_prefix};
 use saddlebag_formats::members::{Outcome, Receipt, WholeDigest};
-use saddlebag_formats::{BundleNumber, LinkId, LogEntry, LogKind, SentBundle, Seq};
+use saddlebag_formats::{BundleNumber, ColumnState, LinkId, LogEntry, LogKind, SentBundle, Seq};
 use saddlebag_keys::card::{Card, CardDeployment, CardError};
 use saddlebag_keys::files;
 use saddlebag_keys::node_keys::NodeKeys;
@@ -341,8 +341,9 @@ impl Exporter<'_> {
         let uid = too_large.uid;
         let Some(Known::Live(mut record)) = self.store.records(&table, &[uid])?.remove(&uid) else { return Ok(()) };
         let (acknowledged, seq) = (link.acknowledged_upto(self.me.epoch), self.store.next_seq()?);
-        for layer in record.state.layers_mut().filter(|layer| layer.seq > acknowledged) {
-            layer.seq = seq;
+        let is_central = link.role == PeerRole::Central;
+        for layer in record.state.layers_mut().filter(|layer| layer.place(is_central) > acknowledged) {
+            *layer = if is_central { ColumnState { seq, first: None, ..*layer } } else { layer.again_at(seq) };
         }
         self.store.save_states(&table, &[record])?;
         let reason = format!(

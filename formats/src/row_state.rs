@@ -15,14 +15,35 @@ pub struct ColumnState {
     pub effective: Option<TimeMs>,
     /// When it last changed in this node's feed.
     pub seq: Seq,
+    /// Where this version first stood in the feed, if it was given a later place since for those who lack it.
+    pub first: Option<Seq>,
     /// The link that it came over; none if it was written here, or is asserted here against all links.
     pub source: Option<LinkId>,
     /// The version before the first change that the up-link has not acknowledged. Only meaningful while
-    /// `seq` lies beyond what was acknowledged; none if the record was created here.
+    /// [`ColumnState::first_place`] lies beyond what was acknowledged; none if the record was created here.
     pub base: Option<Version>,
 }
 
 impl ColumnState {
+    /// Where this version first stood in the feed: whoever has taken in the feed up to there has had it, and perhaps
+    /// something that was written upon it.
+    #[must_use]
+    pub fn first_place(&self) -> Seq {
+        self.first.unwrap_or(self.seq)
+    }
+
+    /// The same version at a later place, for those who lack it.
+    #[must_use]
+    pub fn again_at(&self, seq: Seq) -> Self {
+        Self { seq, first: Some(self.first_place()).filter(|first| *first != seq), ..*self }
+    }
+
+    /// Its place for one link: a central is told of a version once.
+    #[must_use]
+    pub fn place(&self, is_central: bool) -> Seq {
+        if is_central { self.first_place() } else { self.seq }
+    }
+
     /// The time by which this value stands against a concurrent one.
     #[must_use]
     pub fn effective_time(&self) -> TimeMs {
@@ -97,14 +118,15 @@ impl RowState {
     /// The earliest place of any column.
     #[must_use]
     pub fn first_seq(&self) -> Seq {
-        self.columns.iter().map(|(_, state)| state.seq).fold(self.row.seq, Seq::min)
+        self.columns.iter().map(|(_, state)| state.first_place()).fold(self.row.first_place(), Seq::min)
     }
 
     /// Whether some column changed within `(after, upto]` of the feed.
     #[must_use]
     pub fn has_place(&self, after: Seq, upto: Seq) -> bool {
-        let within = |seq: Seq| after < seq && seq <= upto;
-        within(self.row.seq) || self.columns.iter().any(|(_, column)| within(column.seq))
+        let is_within = |seq: Seq| after < seq && seq <= upto;
+        let within = |column: &ColumnState| is_within(column.seq) || column.first.is_some_and(is_within);
+        within(&self.row) || self.columns.iter().any(|(_, column)| within(column))
     }
 
     /// The greatest version of any column.

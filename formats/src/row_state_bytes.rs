@@ -7,6 +7,7 @@
 //! | 1 | effective time, as difference to the version's |
 //! | 2 | source link |
 //! | 4 | base: writer, and how much earlier its time is |
+//! | 8 | first place in the feed, as how much earlier it is than `seq` |
 //!
 //! A row state is the version byte 1, the row's layer, and for each column that differs the step from the
 //! column before and its layer, whose time and seq are differences to the row's. Writers are numbers of the
@@ -27,6 +28,7 @@ const VERSION: u8 = 1;
 const EFFECTIVE: u8 = 1;
 const SOURCE: u8 = 2;
 const BASE: u8 = 4;
+const FIRST: u8 = 8;
 
 /// Bytes of the database that are no row state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -100,6 +102,7 @@ const ORIGIN: ColumnState = ColumnState {
     },
     effective: None,
     seq: Seq(0),
+    first: None,
     source: None,
     base: None,
 };
@@ -114,7 +117,8 @@ fn put_layer(
     bytes.push(
         flag(layer.effective.is_some(), EFFECTIVE)
             | flag(layer.source.is_some(), SOURCE)
-            | flag(layer.base.is_some(), BASE),
+            | flag(layer.base.is_some(), BASE)
+            | flag(layer.first.is_some(), FIRST),
     );
     let time = layer.version.time.0;
     put(bytes, writer_number(layer.version.writer).into());
@@ -130,6 +134,9 @@ fn put_layer(
         put(bytes, writer_number(base.writer).into());
         put_signed(bytes, time.wrapping_sub(base.time.0));
     }
+    if let Some(first) = layer.first {
+        put_signed(bytes, layer.seq.0.wrapping_sub(first.0) as i64);
+    }
 }
 
 fn take_layer(
@@ -139,7 +146,7 @@ fn take_layer(
 ) -> Result<ColumnState, RowStateError> {
     let (flags, after) = rest.split_first().ok_or(damaged("flags"))?;
     *rest = after;
-    if flags & !(EFFECTIVE | SOURCE | BASE) != 0 {
+    if flags & !(EFFECTIVE | SOURCE | BASE | FIRST) != 0 {
         return Err(damaged("flags"));
     }
     let wrote = take_writer(rest, writer)?;
@@ -149,6 +156,7 @@ fn take_layer(
         version: Version { time: TimeMs(time), writer: wrote },
         effective: None,
         seq: Seq(seq),
+        first: None,
         source: None,
         base: None,
     };
@@ -164,6 +172,10 @@ fn take_layer(
         let wrote = take_writer(rest, writer)?;
         let earlier = take_signed(rest).ok_or(damaged("base"))?;
         layer.base = Some(Version { time: TimeMs(time.wrapping_sub(earlier)), writer: wrote });
+    }
+    if flags & FIRST != 0 {
+        let earlier = take_signed(rest).ok_or(damaged("first place"))?;
+        layer.first = Some(Seq(seq.wrapping_sub(earlier as u64)));
     }
     Ok(layer)
 }
@@ -246,8 +258,16 @@ mod tests {
     fn layer() -> impl Strategy<Value = ColumnState> {
         let times = proptest::option::of(any::<i64>().prop_map(TimeMs));
         let links = proptest::option::of(any::<u32>().prop_map(LinkId));
-        (version(), times, any::<u64>(), links, proptest::option::of(version())).prop_map(
-            |(version, effective, seq, source, base)| ColumnState { version, effective, seq: Seq(seq), source, base },
+        let firsts = proptest::option::of(any::<u64>().prop_map(Seq));
+        (version(), times, any::<u64>().prop_map(Seq), firsts, links, proptest::option::of(version())).prop_map(
+            |(version, effective, seq, first, source, base)| ColumnState {
+                version,
+                effective,
+                seq,
+                first,
+                source,
+                base,
+            },
         )
     }
 
@@ -291,6 +311,7 @@ mod tests {
             version: at(1_795_256_100_123, 1),
             effective: None,
             seq: Seq(100_000),
+            first: None,
             source: None,
             base: None,
         };
@@ -298,6 +319,8 @@ mod tests {
         row.source = Some(LinkId(3));
         row.base = Some(at(1_795_000_000_000, 2));
         assert_eq!(encode(&RowState::uniform(row)).len(), 19);
+        row.first = Some(Seq(99_990));
+        assert_eq!(encode(&RowState::uniform(row)).len(), 20);
     }
 
     #[test]

@@ -157,12 +157,13 @@ impl GoingBack {
     }
 
     fn column(&self, state: &mut saddlebag_formats::ColumnState) {
-        if state.seq <= self.after {
+        let place = state.place(self.is_central);
+        if place <= self.after {
             return;
         }
         let is_from_there = state.source == Some(self.link);
         // The central had it, or had decided about it: it is one with what the central goes on from.
-        if self.is_central && (is_from_there || state.seq <= self.acknowledged) {
+        if self.is_central && (is_from_there || place <= self.acknowledged) {
             state.base = Some(Version::YOURS);
         }
         if is_from_there {

@@ -122,9 +122,11 @@ impl Incoming {
                 *whole |= later_whole;
                 for (name, mut column) in later_columns {
                     // Whoever knew that the held value had arrived and wrote upon what was there before it had taken
-                    // that back in between.
-                    let is_unseen =
-                        |held: &IncomingColumn| later.after >= held.seq && column.new.version != held.new.version;
+                    // that back in between; unless nothing was: it created the record.
+                    let is_unseen = |held: &IncomingColumn| {
+                        let is_other = column.new.version != held.new.version;
+                        is_other && column.new.base.is_some() && later.after >= held.seq
+                    };
                     match columns.get(&name) {
                         Some(held) if column.new.base == Some(held.new.version) => column.new.base = held.new.base,
                         Some(held) if column.new.base != held.new.base || is_unseen(held) => {
@@ -299,6 +301,17 @@ mod tests {
         assert_eq!(replaced[0].1.new.version, version(10));
         let IncomingAction::Write { columns, .. } = &held.action else { panic!("a write") };
         assert_eq!(columns["a"].new.base, Some(version(25)));
+    }
+
+    #[test]
+    fn what_was_written_upon_ones_own_held_creation_replaces_nothing() {
+        let held =
+            || Incoming::new(&description(), write(true, &[(0, 10, None, 1), (1, 11, Some(5), 1)]), Seq(0)).unwrap();
+        let mut later =
+            Incoming::new(&description(), write(false, &[(0, 20, None, 2), (1, 21, Some(5), 2)]), Seq(0)).unwrap();
+        later.after = Seq(1);
+        let replaced = held().overlay(later);
+        assert_eq!(replaced.iter().map(|(column, _)| column.as_str()).collect::<Vec<_>>(), ["b"]);
     }
 
     #[test]

@@ -87,6 +87,14 @@ pub struct New {
     pub known: Option<Seq>,
 }
 
+impl New {
+    /// Whether it says only that a value which this node had already stands again, with a record that was deleted.
+    #[must_use]
+    pub fn only_stands_again(&self) -> bool {
+        self.base == Some(self.version)
+    }
+}
+
 /// A column's value as it stands here.
 #[derive(Debug, Clone, Copy)]
 pub struct Local<'a> {
@@ -225,10 +233,14 @@ impl Pair<'_> {
         if new.base == Some(loc) || (state.source == Some(setting.link) && !setting.is_late) {
             return Relation::Newer;
         }
+        // What stands here instead was written by somebody who had seen it, or decided about here.
+        if new.only_stands_again() {
+            return Relation::Older;
+        }
         let by_time = if new.version > loc { Relation::Newer } else { Relation::Older };
         // What this node had itself, and lost when its database was restored, was made upon what it went on from.
         if new.base == Some(Version::YOURS) {
-            if state.seq <= setting.went_on_from {
+            if state.first_place() <= setting.went_on_from {
                 return Relation::Newer;
             }
             // Both came back from there: in one history, a later edit has the greater version.
@@ -289,17 +301,12 @@ pub fn taken(setting: &Setting, new: &New, local: Option<&ColumnState>, seq: Seq
     };
     // A satellite may have gone on since it sent what was held: it is told what stands.
     let source = Some(setting.link).filter(|_| setting.side == Side::Satellite || new.known.is_none());
-    ColumnState { version: new.version, effective: new.effective, seq, source, base }
+    ColumnState { version: new.version, effective: new.effective, seq, first: None, source, base }
 }
 
 /// What is known of a column whose value stands and must reach the link that sent another one.
-///
-/// A district's central has what it acknowledged, and perhaps something that was written upon it since: to it, nothing is
-/// said again.
 #[must_use]
 pub fn returned(local: &ColumnState, setting: &Setting, seq: Seq) -> ColumnState {
-    let is_known_above = !is_unacknowledged(local, setting.uplink, setting.acknowledged);
-    let source = if is_known_above { setting.uplink } else { None };
-    let source = source.or_else(|| local.source.filter(|source| *source != setting.link));
-    ColumnState { seq, source, ..*local }
+    let source = local.source.filter(|source| *source != setting.link);
+    ColumnState { source, ..local.again_at(seq) }
 }

@@ -351,7 +351,7 @@ impl Planner<'_> {
         // Whoever entered it anew edited nothing: "a creation is never deleted by an older tombstone".
         let is_creation = whole && columns.iter().all(|(_, new)| new.base.is_none());
         // Who enters a record again after its deletion, or decided below that it stands, has seen it.
-        let has_seen_it = columns.iter().any(|(_, new)| new.base == Some(tombstone.version));
+        let has_seen_it = columns.iter().any(|(_, new)| new.base == Some(tombstone.version) || new.only_stands_again());
         let (writer, deleted) = (tombstone.version.writer, tombstone.version);
         let is_own = tombstone.source == Some(link)
             || columns.iter().any(|(_, new)| new.version.writer == writer && new.version > deleted);
@@ -376,7 +376,7 @@ impl Planner<'_> {
             let column = &table.columns[index];
             latest = latest.max(new.version);
             let taken = merge::taken(&self.setting, &new, Some(tombstone.state.of(column.id)), seq);
-            states.insert(column.id, upon_deletion(taken, tombstone, uplink, acknowledged));
+            states.insert(column.id, upon_deletion((column.id, taken), tombstone, uplink, acknowledged));
             write.values.insert(index, new.value);
         }
         let states: Vec<_> = states.into_iter().collect();
@@ -387,7 +387,9 @@ impl Planner<'_> {
             write.conflicts.push(self.deletion_conflict(table, tombstone.uid, latest, tombstone.version));
         }
         if goes {
-            let tombstone = Tombstone { seq, source: None, ..tombstone.clone() };
+            // A district's central that has it is told nothing again: it may have decided otherwise since.
+            let is_known_above = !is_unacknowledged(&tombstone.as_column(), uplink, acknowledged);
+            let tombstone = Tombstone { seq, source: uplink.filter(|_| is_known_above), ..tombstone.clone() };
             return Planned::Rebury(Box::new(Reburial { cause, tombstone, lost, instead: write }));
         }
         if write.lacks_values(table, tombstone) {
@@ -420,8 +422,8 @@ impl Planner<'_> {
     fn asserted_again(&self, table: &TrackedTable, tombstone: &Tombstone, seq: Seq) -> RowState {
         let Setting { uplink, acknowledged, .. } = self.setting;
         let again = |column: &TrackedColumn| {
-            let known = ColumnState { seq, source: None, ..*tombstone.state.of(column.id) };
-            (column.id, upon_deletion(known, tombstone, uplink, acknowledged))
+            let known = ColumnState { seq, first: None, source: None, ..*tombstone.state.of(column.id) };
+            (column.id, upon_deletion((column.id, known), tombstone, uplink, acknowledged))
         };
         let columns: Vec<_> = table.columns.iter().map(again).collect();
         RowState::from_columns(&columns).unwrap_or_else(|| tombstone.state.clone())
@@ -461,7 +463,7 @@ impl Planner<'_> {
                 && state.version < version
                 && self.setting.is_one_history(version.writer);
             // It was made in a history that this node had itself, and lost.
-            let is_own_past = known.base == Some(Version::YOURS) && state.seq <= self.setting.went_on_from;
+            let is_own_past = known.base == Some(Version::YOURS) && state.first_place() <= self.setting.went_on_from;
             own || is_own_past
                 || state.version == known.version
                 || Some(state.version) == known.base
@@ -589,10 +591,10 @@ impl Planner<'_> {
 }
 
 /// The state of a record whose deletion is refused: it travels whole to every satellite. A district's central has not been
-/// told of the deletion, and is not told again what it has acknowledged.
+/// told of the deletion.
 pub(crate) fn state_of_staying(table: &TrackedTable, state: &RowState, setting: &Setting, seq: Seq) -> RowState {
     let column = |column: &TrackedColumn| {
-        let known = merge::returned(state.of(column.id), setting, seq);
+        let known = state.of(column.id).again_at(seq);
         (column.id, ColumnState { source: known.source.filter(|source| Some(*source) == setting.uplink), ..known })
     };
     let columns: Vec<_> = table.columns.iter().map(column).collect();

@@ -43,6 +43,8 @@ struct Absorb<'a> {
     buried: Vec<(u32, Uid)>,
     /// Rows whose references were not all known when they were hashed.
     unhashed: Vec<(u32, Key)>,
+    /// Tables in the order in which they are taken in.
+    order: Vec<u32>,
 }
 
 /// A row that is gone, with its state, while the states of all others still stand.
@@ -85,8 +87,9 @@ pub(crate) fn absorb(
     let identity_order: Vec<TrackedTable> =
         tracking.identity_order().unwrap_or_default().into_iter().cloned().collect();
     let naming = Naming::new(AssignedUids::new(context.writer.node, entropy));
-    let mut absorb =
-        Absorb { store, context, naming, absorbed: Absorbed::default(), buried: Vec::new(), unhashed: Vec::new() };
+    let order = identity_order.iter().map(|table| table.number).collect();
+    let (absorbed, buried, unhashed) = (Absorbed::default(), Vec::new(), Vec::new());
+    let mut absorb = Absorb { store, context, naming, absorbed, buried, unhashed, order };
     if waiting <= ENTRIES_TOGETHER {
         absorb.turn(&identity_order, ENTRIES_TOGETHER)?;
     } else {
@@ -311,8 +314,7 @@ impl Absorb<'_> {
             self.put_back_beside(table, tombstone, &fresh.key)?;
             self.store.remove_tombstone(table.number, uid)?;
         }
-        // A reference to a row that has no uid yet shows as dangling until all rows have one.
-        if values.iter().any(|value| matches!(value, Value::Dangling(_))) {
+        if table.columns.iter().zip(&values).any(|(column, value)| self.may_mean_another(table, column, value)) {
             self.unhashed.push((table.number, fresh.key.clone()));
         }
         let stored = Stored { uid, hash, home: taken, state };
@@ -320,6 +322,18 @@ impl Absorb<'_> {
         self.absorbed.created += u64::from(!taken);
         self.absorbed.duplicates += u64::from(taken);
         Ok(())
+    }
+
+    /// Whether a reference may yet turn out to mean another record: one to a row that has no uid yet shows as dangling, or
+    /// as the deleted record whose key that row uses again.
+    fn may_mean_another(&self, table: &TrackedTable, column: &TrackedColumn, value: &Value) -> bool {
+        let place = |number: u32| self.order.iter().position(|known| *known == number);
+        let is_early = || column.reference.is_some_and(|target| place(target) >= place(table.number));
+        match value {
+            Value::Dangling(_) | Value::NamedReference(..) => true,
+            Value::Reference(_) => is_early(),
+            _ => false,
+        }
     }
 
     /// What stood beside a record that is entered again, and has no column here, stands beside it again.

@@ -11,7 +11,7 @@ use crate::store::AbsorbContext;
 #[must_use]
 pub fn is_unacknowledged(column: &ColumnState, uplink: Option<LinkId>, acknowledged: Seq) -> bool {
     let from_central = uplink.is_some() && column.source == uplink;
-    column.seq > acknowledged && !from_central
+    column.first_place() > acknowledged && !from_central
 }
 
 /// What the state of a column that is about to be overwritten gives as the base of the next.
@@ -35,7 +35,7 @@ pub fn created(at: TimeMs, found: Option<u64>, context: &AbsorbContext, seq: Seq
         (TimeMs(0), None) => Version { time: TimeMs(0), writer: context.writer },
         _ => Version::after(None, at, context.writer),
     };
-    RowState::uniform(ColumnState { version, effective: None, seq, source: None, base: None })
+    RowState::uniform(ColumnState { version, effective: None, seq, first: None, source: None, base: None })
 }
 
 /// A record some of whose columns were edited.
@@ -57,7 +57,7 @@ pub fn edited(
         }
         let base = base_for_next(known, context.uplink, context.acknowledged);
         let source = known.source.filter(|_| is_on(Fault::SourceKept));
-        (id, ColumnState { version, effective, seq, source, base })
+        (id, ColumnState { version, effective, seq, first: None, source, base })
     };
     let columns: Vec<_> = all.iter().map(|id| column(*id)).collect();
     RowState::from_columns(&columns).unwrap_or_else(|| before.clone())
@@ -76,7 +76,7 @@ fn effective_upon(before: &RowState, version: Version, wall: TimeMs) -> Option<T
 #[must_use]
 pub fn first_seen(before: &RowState, columns: &[u16], all: &[u16], hash: u64, seq: Seq) -> RowState {
     let version = Version::found(hash);
-    let new = ColumnState { version, effective: None, seq, source: None, base: None };
+    let new = ColumnState { version, effective: None, seq, first: None, source: None, base: None };
     let column = |id: &u16| (*id, if columns.contains(id) { new } else { *before.of(*id) });
     RowState::from_columns(&all.iter().map(column).collect::<Vec<_>>()).unwrap_or_else(|| before.clone())
 }
@@ -100,23 +100,33 @@ pub fn revived(
         if is_on(Fault::RevivalNotSent) {
             return (*id, ColumnState { version, seq: tombstone.state.of(*id).seq, ..known });
         }
-        let column = if present.contains(id) { ColumnState { version, ..known } } else { ColumnState { seq, ..known } };
-        (*id, upon_deletion(column, tombstone, context.uplink, context.acknowledged))
+        let column = if present.contains(id) {
+            ColumnState { version, ..known }
+        } else {
+            ColumnState { seq, first: None, ..known }
+        };
+        (*id, upon_deletion((*id, column), tombstone, context.uplink, context.acknowledged))
     };
     RowState::from_columns(&all.iter().map(column).collect::<Vec<_>>()).unwrap_or(state)
 }
 
 /// A column of a record that stands again: its base is the deletion, if the central knows of that, so that it is not taken
-/// for an edit by somebody who did not.
+/// for an edit by somebody who did not; or its own version, if the central knows that too: nobody has written anything.
 #[must_use]
 pub fn upon_deletion(
-    column: ColumnState,
+    (id, column): (u16, ColumnState),
     tombstone: &Tombstone,
     uplink: Option<LinkId>,
     acknowledged: Seq,
 ) -> ColumnState {
-    let is_known = uplink.is_some() && !is_unacknowledged(&tombstone.as_column(), uplink, acknowledged);
-    if is_known { ColumnState { base: Some(tombstone.version), ..column } } else { column }
+    let is_known = |state: &ColumnState| uplink.is_some() && !is_unacknowledged(state, uplink, acknowledged);
+    if !is_known(&tombstone.as_column()) {
+        return column;
+    }
+    let before = tombstone.state.of(id);
+    let only_stands = before.version == column.version && is_known(before);
+    let base = if only_stands { column.version } else { tombstone.version };
+    ColumnState { base: Some(base), ..column }
 }
 
 #[cfg(test)]
@@ -134,7 +144,14 @@ mod tests {
 
     fn from_central() -> RowState {
         let version = Version { time: TimeMs(100), writer: CENTRAL };
-        RowState::uniform(ColumnState { version, effective: None, seq: Seq(5), source: Some(UPLINK), base: None })
+        RowState::uniform(ColumnState {
+            version,
+            effective: None,
+            seq: Seq(5),
+            first: None,
+            source: Some(UPLINK),
+            base: None,
+        })
     }
 
     #[test]
@@ -202,5 +219,34 @@ mod tests {
         assert_eq!(state.row.base, Some(from_central().row.version));
         let known = revived(&tombstone, &[0, 1], &[0, 1], TimeMs(5), &context(9), Seq(10));
         assert_eq!(known.row.base, Some(tombstone.version), "the central knows of the deletion");
+    }
+
+    #[test]
+    fn what_nobody_wrote_is_its_own_base_in_a_record_that_stands_again() {
+        let tombstone = Tombstone {
+            uid: saddlebag_formats::Uid([0; 16]),
+            table: 1,
+            version: Version { time: TimeMs(900), writer: CENTRAL },
+            seq: Seq(9),
+            source: Some(UPLINK),
+            state: from_central(),
+            values: Vec::new(),
+            same_as: None,
+        };
+        let stood = ColumnState { seq: Seq(10), source: None, ..from_central().row };
+        let written = ColumnState { version: Version { time: TimeMs(950), writer: HERE }, ..stood };
+        let base = |column| upon_deletion((1, column), &tombstone, Some(UPLINK), Seq(0)).base;
+        assert_eq!(base(stood), Some(stood.version));
+        assert_eq!(base(written), Some(tombstone.version));
+        let unknown = Tombstone { source: None, ..tombstone.clone() };
+        assert_eq!(upon_deletion((1, stood), &unknown, Some(UPLINK), Seq(0)), stood);
+    }
+
+    #[test]
+    fn a_version_at_a_later_place_is_as_acknowledged_as_at_its_first() {
+        let own = ColumnState { source: None, ..from_central().row };
+        let again = own.again_at(Seq(20));
+        assert!(!is_unacknowledged(&again, Some(UPLINK), Seq(5)));
+        assert!(is_unacknowledged(&again, Some(UPLINK), Seq(4)));
     }
 }

@@ -59,7 +59,9 @@ pub(crate) fn hash_again(store: &mut dyn Engine, table: &TrackedTable, key: &Key
 
 /// Hashes a row again that this transaction has taken in, when the rows that it refers to are known.
 pub(crate) fn hash_new(store: &mut dyn Engine, table: &TrackedTable, key: &Key) -> Result<(), StoreError> {
-    let Some((stored, hash)) = hashed(store, table, key)? else { return Ok(()) };
+    let Some((stored, hash)) = hashed(store, table, key)?.filter(|(stored, hash)| stored.hash != *hash) else {
+        return Ok(());
+    };
     store.save_state(table, key, &found_anew(stored, hash))
 }
 

@@ -11,7 +11,7 @@ fn version(time: i64, node: u8) -> Version {
 }
 
 fn state(version: Version, source: Option<u32>, seq: u64) -> ColumnState {
-    ColumnState { version, effective: None, seq: Seq(seq), source: source.map(LinkId), base: None }
+    ColumnState { version, effective: None, seq: Seq(seq), first: None, source: source.map(LinkId), base: None }
 }
 
 fn new(value: i64, version: Version, base: Option<Version>) -> New {
@@ -242,5 +242,16 @@ fn what_comes_late_does_not_replace_what_came_after_it() {
 fn what_is_returned_goes_back_to_the_link_that_sent_another_and_stays_withheld_from_its_own() {
     let of = |source| returned(&state(version(10, 9), source, 3), &central(), Seq(8));
     assert_eq!((of(Some(2)).source, of(Some(2)).seq), (Some(LinkId(2)), Seq(8)));
+    assert_eq!((of(Some(2)).place(true), of(Some(2)).place(false)), (Seq(3), Seq(8)), "a central is told once");
+    assert_eq!(returned(&of(None), &central(), Seq(9)).first_place(), Seq(3), "however often it goes back");
     assert_eq!((of(Some(1)).source, of(None).source), (None, None));
+}
+
+#[test]
+fn what_only_stands_again_gives_way_to_whatever_stands() {
+    let stood = version(10, 9);
+    let again = new(2, stood, Some(stood));
+    assert_eq!(outcome(&central(), &again, 1, &state(version(20, 3), Some(2), 4)), Outcome::Returned);
+    assert_eq!(outcome(&central(), &again, 1, &state(version(5, 3), Some(2), 4)), Outcome::Returned);
+    assert_eq!(outcome(&central(), &again, 2, &state(stood, Some(2), 4)), Outcome::Same);
 }

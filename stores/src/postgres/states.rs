@@ -360,6 +360,7 @@ fn flush_tombstones(store: &mut PostgresStore) -> Result<(), StoreError> {
             version: tombstone.version,
             effective: None,
             seq: tombstone.seq,
+            first: None,
             source: tombstone.source,
             base: None,
         });

@@ -326,6 +326,7 @@ pub(super) fn save_tombstone(
         version: tombstone.version,
         effective: None,
         seq: tombstone.seq,
+        first: None,
         source: tombstone.source,
         base: None,
     });

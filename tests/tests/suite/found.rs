@@ -282,3 +282,28 @@ fn known(fleet: &mut Fleet) -> Vec<String> {
     }
     known
 }
+
+on_engines!(a_key_that_is_used_again_means_the_new_row_to_what_refers_to_it);
+/// A new row refers to another new one under the key of a deleted one: what is known of it is what it says now.
+fn a_key_that_is_used_again_means_the_new_row_to_what_refers_to_it(on: Engines) {
+    const VISITS: &str =
+        "CREATE TABLE visit (id INTEGER PRIMARY KEY, note TEXT, previous INTEGER REFERENCES visit (id));";
+    let mut fleet = fleet(on, "[visit]\nidentity = 'assigned'", |_, app| app.execute_batch(VISITS).unwrap());
+    run(&fleet, 1, "INSERT INTO visit VALUES (5, 'gone', NULL)");
+    fleet.settle();
+    run(&fleet, 1, "DELETE FROM visit");
+    fleet.settle();
+    run(&fleet, 1, "INSERT INTO visit VALUES (4, 'later', NULL), (5, 'earlier', NULL)");
+    run(&fleet, 1, "UPDATE visit SET previous = 5 WHERE id = 4");
+    fleet.settle();
+    let sql = "SELECT earlier.note FROM visit JOIN visit earlier ON earlier.id = visit.previous";
+    assert_eq!(ask(&fleet, 0, sql), texts(&["earlier"]));
+    for node in &mut fleet.nodes {
+        let table = node.store.tracking().tables[0].clone();
+        node.store.begin(Access::Read).unwrap();
+        let mut found = Vec::new();
+        let _checked = node.store.check(&table, &mut |difference| found.push(difference)).unwrap();
+        node.store.rollback().unwrap();
+        assert!(found.is_empty(), "{}: {found:?}", node.me.name);
+    }
+}

@@ -445,8 +445,7 @@ impl World {
         if self.fleet.nodes.iter().any(|node| node.records_per_bundle < 100_000) {
             return;
         }
-        // A district sends a value up again that it had to send back to a clinic, as long as its central has not
-        // acknowledged it: what the central has written upon it meanwhile is listed with it.
+        // Through districts it does not hold yet: some three of a hundred cases list such a pair (docs/reliability.md).
         if self.deployment.centrals.iter().any(|central| *central > 0) {
             return;
         }
@@ -580,7 +579,7 @@ fn over_four_levels_too_every_committed_value_is_accounted_for(on: Engines) {
 
 /// Seeds that show a defect which is not mended yet (docs/reliability.md), by the number of nodes. Each is run when it is
 /// asked for by itself.
-const OPEN: [(usize, u64); 3] = [(3, 107), (7, 21), (7, 36)];
+const OPEN: [(usize, u64); 0] = [];
 
 fn in_many_cases(on: Engines, deployment: Deployment, cases: u64) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
