@@ -16,6 +16,9 @@ use saddlebag_stores::record::{Record, Tombstone};
 use saddlebag_stores::tracking::{TrackedColumn, TrackedTable, Tracking};
 use saddlebag_stores::{Store, StoreError};
 
+#[cfg(test)]
+mod tests;
+
 /// Records in one piece.
 const PIECE: usize = 5_000;
 /// Records in one piece where the first that is lacking says enough.
