@@ -4,7 +4,7 @@ use super::*;
 
 /// Deleted by node 2, whose link is [`OTHER`], when every column had this version.
 fn tombstone() -> Tombstone {
-    let seen = state(version(10, 9), None, 4);
+    let seen = state(version(10, 9), Some(OTHER), 4);
     Tombstone {
         uid: UID,
         table: 4,
