@@ -16,6 +16,9 @@ use saddlebag_stores::record::{Record, Tombstone};
 use saddlebag_stores::tracking::{TrackedColumn, TrackedTable, Tracking};
 use saddlebag_stores::{Store, StoreError};
 
+#[cfg(test)]
+mod tests;
+
 /// Records in one piece.
 const PIECE: usize = 5_000;
 /// Records in one piece where the first that is lacking says enough.
@@ -220,16 +223,13 @@ impl<'a> Choice<'a> {
     ///
     /// "A column is withheld only from the link it came over, and only while it is still that version."
     fn write(&self, record: Record) -> Option<RecordChange> {
+        let after = Seq(self.after.0.saturating_add(u64::from(is_on(Fault::AfterTooHigh))));
         let mut columns = Vec::with_capacity(self.table.columns.len());
         for ((column, value), index) in self.table.columns.iter().zip(record.values).zip(0..) {
             let state = record.state.of(column.id);
-            let after = Seq(self.after.0 + u64::from(is_on(Fault::AfterTooHigh) && self.after.0 > 0));
             let place = state.place(self.up);
             if place <= after || state.source == Some(self.link) || record.unknown.contains(&column.id) {
                 continue;
-            }
-            if is_on(Fault::HighRecordsSkipped) && place > self.upto {
-                return None;
             }
             columns.push(ColumnChange {
                 column: index,
@@ -240,7 +240,8 @@ impl<'a> Choice<'a> {
                 effective: state.effective,
             });
         }
-        if columns.iter().all(|column| column.seq > self.upto) {
+        let is_later = |column: &ColumnChange| column.seq > self.upto;
+        if columns.iter().all(is_later) || (is_on(Fault::HighRecordsSkipped) && columns.iter().any(is_later)) {
             return None;
         }
         let whole = columns.len() + record.unknown.len() == self.table.columns.len();

@@ -138,7 +138,7 @@ mod tests {
     fn a_file_that_cannot_be_understood_is_named() {
         let folder = tempfile::tempdir().unwrap();
         for text in ["", "{}", r#"{"epoch":"0000000100000005","deployment":null,"links":[{"peer":"x"}]}"#] {
-            std::fs::write(folder.path().join(LINKS_FILE), text).unwrap();
+            files::replace(folder.path(), LINKS_FILE, text.as_bytes()).unwrap();
             let error = KeptLinks::read(folder.path()).unwrap_err();
             assert!(error.to_string().contains(LINKS_FILE), "{error}");
         }

@@ -279,9 +279,8 @@ pub fn after(outcome: Outcome, setting: &Setting, pair: &Pair<'_>, seq: Seq) -> 
         Outcome::Taken | Outcome::Conflict { incoming_wins: true, .. } => {
             Some((taken(setting, pair.new, Some(pair.local.state), seq), true))
         }
-        Outcome::Returned | Outcome::Conflict { .. } if is_on(Fault::LoserNotSentBack) => None,
         Outcome::Returned | Outcome::Conflict { incoming_wins: false, .. } => {
-            Some((returned(pair.local.state, setting, seq), false))
+            (!is_on(Fault::LoserNotSentBack)).then(|| (returned(pair.local.state, setting, seq), false))
         }
     }
 }

@@ -14,6 +14,9 @@ use saddlebag_stores::tracking::{TrackedColumn, TrackedTable, Tracking};
 use crate::incoming::{Incoming, IncomingAction, IncomingColumn, SeenByName};
 use crate::merge::{self, Local, New, Outcome, Pair, Setting, Side, Treatment};
 
+#[cfg(test)]
+mod tests;
+
 /// A row to be written.
 #[derive(Debug, Clone)]
 pub(crate) struct Write {

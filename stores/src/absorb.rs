@@ -431,9 +431,7 @@ impl Absorb<'_> {
         }
         let all = ids(table);
         let named = edited.changed.as_deref().filter(|changed| !changed.is_empty());
-        if let (TimeMs(0), Some(columns)) = (edited.at, named) {
-            let columns = columns.to_vec();
-            let edited = Edited { changed: Some(columns), ..edited };
+        if edited.at == TimeMs(0) && named.is_some() {
             return self.first_sight(table, Moving { edited, stored }, &values);
         }
         let seq = self.store.next_seq()?;

@@ -174,6 +174,13 @@ mod tests {
     }
 
     #[test]
+    fn an_edit_of_what_setup_found_was_made_upon_just_that() {
+        let found = created(TimeMs(0), Some(5), &context(0), Seq(1));
+        let then = edited(&found, &[0], &[0, 1], TimeMs(20), &context(0), Seq(2));
+        assert_eq!(then.of(0).base, Some(Version::found(5)), "though the central has not heard of it");
+    }
+
+    #[test]
     fn an_edit_is_later_than_every_column_of_the_record() {
         let new = edited(&from_central(), &[0], &[0, 1], TimeMs(1), &context(0), Seq(6));
         assert_eq!(new.of(0).version.time, TimeMs(101));
@@ -219,6 +226,8 @@ mod tests {
         assert_eq!(state.row.base, Some(from_central().row.version));
         let known = revived(&tombstone, &[0, 1], &[0, 1], TimeMs(5), &context(9), Seq(10));
         assert_eq!(known.row.base, Some(tombstone.version), "the central knows of the deletion");
+        let beside = *revived(&tombstone, &[0], &[0, 1], TimeMs(5), &context(0), Seq(10)).of(1);
+        assert_eq!((beside.version, beside.seq), (from_central().row.version, Seq(10)), "what stands beside it too");
     }
 
     #[test]

@@ -146,6 +146,28 @@ fn columns_together_have_one_outcome() {
 }
 
 #[test]
+fn of_columns_together_neither_of_which_is_later_what_stands_stays() {
+    let same = state(version(40, 1), None, 1);
+    let (came, standing) = (|value, time| new(value, version(time, 1), None), state(version(30, 2), Some(2), 1));
+    assert_eq!(together([(came(2, 40), 2, same), (came(3, 20), 3, standing)]), Outcome::Returned, "equal values");
+    let differing = together([(came(2, 40), 2, same), (came(3, 20), 4, standing)]);
+    assert_eq!(differing, conflict(false, ConflictRule::Newest));
+}
+
+#[test]
+fn what_came_from_a_satellite_does_not_give_way_to_another_one() {
+    let came = new(2, version(20, 1), None);
+    let rule = |standing| by(ConflictPolicy::Satellite, &central(), &came, 1, &standing);
+    let by_rule = conflict(true, ConflictRule::Satellite);
+    assert_eq!(rule(state(version(10, 9), None, 1)), by_rule, "written here");
+    assert_eq!(rule(state(Version::found(5), None, 1)), by_rule, "found here");
+    let newest = conflict(true, ConflictRule::Newest);
+    assert_eq!(rule(state(version(10, 2), Some(2), 1)), newest);
+    assert_eq!(rule(state(Version::found(5), Some(2), 1)), newest);
+    assert_eq!(rule(state(version(10, 2), None, 1)), newest, "though it was asserted here since");
+}
+
+#[test]
 fn where_both_created_a_record_null_and_default_give_way() {
     let here = state(version(0, 9), None, 1);
     let came = new(2, version(0, 1), None);

@@ -262,6 +262,33 @@ fn a_counter_that_collides_is_shown_with_its_origin_where_it_does_or_will(on: En
     assert_eq!(fleet.nodes[0].app.faults(), Vec::<String>::new());
 }
 
+on_engines!(a_counter_whose_record_comes_back_is_what_it_was);
+fn a_counter_whose_record_comes_back_is_what_it_was(on: Engines) {
+    let mut fleet = fleet(on, "[form]\nidentity = 'assigned'\nlocal_unique = ['code']", [FORMS; 3]);
+    run(&fleet, 1, "INSERT INTO form (code, text) VALUES ('EVAL 1', 'of a')");
+    run(&fleet, 2, "INSERT INTO form (code, text) VALUES ('EVAL 1', 'of b')");
+    fleet.settle();
+    run(&fleet, 0, "DELETE FROM form WHERE text = 'of b'");
+    run(&fleet, 2, "UPDATE form SET text = 'of B' WHERE text = 'of b'");
+    fleet.settle();
+    let code = "SELECT code FROM form WHERE text = 'of B'";
+    assert_eq!(
+        [0, 1, 2].map(|node| ask(&fleet, node, code)),
+        ["'EVAL 1 (clinic-b)'", "'EVAL 1 (clinic-b)'", "'EVAL 1'"]
+    );
+    let kept: Vec<_> = beside(&mut fleet.nodes[0], "form").into_iter().map(|kept| kept.value).collect();
+    assert_eq!(kept, [Value::Text("EVAL 1".into())]);
+    same_versions(&mut fleet, 0, 1);
+    same_versions(&mut fleet, 0, 2);
+    // What was changed just before it went is what it was last.
+    run(&fleet, 0, "UPDATE form SET code = 'EVAL b' WHERE text = 'of B'; DELETE FROM form WHERE text = 'of B'");
+    run(&fleet, 2, "UPDATE form SET text = 'b' WHERE text = 'of B'");
+    fleet.settle();
+    assert_eq!([0, 1, 2].map(|node| ask(&fleet, node, "SELECT code FROM form WHERE text = 'b'")), ["'EVAL b'"; 3]);
+    same_versions(&mut fleet, 0, 1);
+    same_versions(&mut fleet, 0, 2);
+}
+
 on_engines!(what_a_database_stores_in_another_form_is_exported_as_it_came);
 fn what_a_database_stores_in_another_form_is_exported_as_it_came(on: Engines) {
     let plain = "CREATE TABLE item (id INTEGER PRIMARY KEY, amount TEXT, name TEXT);";

@@ -1,6 +1,12 @@
 //! What the triggers note and absorb makes of it, seen through the bundles that come of it.
 
+use std::path::Path;
+
 use rusqlite::Connection;
+use saddlebag_bundler::{health, unacknowledged};
+use saddlebag_formats::ambient::Clock;
+use saddlebag_stores::Access;
+use saddlebag_stores::store::absorb;
 use saddlebag_tests::engines::SQLITE;
 use saddlebag_tests::fleet::{Fleet, FleetPlan};
 use saddlebag_tests::meaning::{self, Table};
@@ -69,6 +75,38 @@ fn forty_edits_travel_once_and_an_idle_update_never() {
         fleet.nodes[1].app.query_row("SELECT count(*) FROM saddlebag_journal_2", [], |r| r.get(0)).unwrap();
     assert_eq!(journal, 0, "an update that changes nothing writes nothing");
     equal(&fleet);
+}
+
+/// What the ministry has not acknowledged of the clinic's records: in bundles, in none yet, and all as its health tells.
+fn waits(fleet: &mut Fleet) -> (u64, u64, u64) {
+    let node = &mut fleet.nodes[1];
+    node.store.begin(Access::Write).unwrap();
+    absorb(&mut *node.store, node.me.writer(), &mut node.entropy).unwrap();
+    let link = node.store.links().unwrap().remove(0);
+    let (acknowledged, last) = (link.acknowledged_upto(node.me.epoch), node.store.last_seq().unwrap());
+    let covered = link.sent.map_or(acknowledged, |sent| sent.upto);
+    let counts = unacknowledged(&mut *node.store, &link, (acknowledged, covered, last)).unwrap();
+    let health = health(&mut *node.store, &link, Path::new("."), acknowledged, node.clock.now()).unwrap();
+    node.store.commit().unwrap();
+    (counts.sent, counts.unsent, health.waiting)
+}
+
+#[test]
+fn what_waits_for_the_central_is_counted() {
+    let mut fleet = fleet(9);
+    clinic(&fleet, "INSERT INTO person (ref, name) VALUES ('A', 'a'), ('B', 'b'), ('C', 'c'), ('D', 'd')");
+    fleet.settle();
+    assert_eq!(waits(&mut fleet), (0, 0, 0));
+    clinic(&fleet, "UPDATE person SET name = 'x' WHERE ref IN ('A', 'B'); DELETE FROM person WHERE ref = 'C'");
+    assert_eq!(waits(&mut fleet), (0, 3, 3));
+    let _lost = fleet.export(1, 0);
+    assert_eq!(waits(&mut fleet), (3, 0, 3));
+    clinic(&fleet, "UPDATE person SET name = 'y' WHERE ref = 'D'");
+    assert_eq!(waits(&mut fleet), (3, 1, 4));
+    clinic(&fleet, "UPDATE person SET boss_id = 1 WHERE ref = 'A'");
+    assert_eq!(waits(&mut fleet), (3, 2, 4), "one that changed before and after counts for both");
+    fleet.settle();
+    assert_eq!(waits(&mut fleet), (0, 0, 0));
 }
 
 #[test]

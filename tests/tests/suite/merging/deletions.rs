@@ -103,6 +103,21 @@ fn a_deletion_against_an_edit_both_ways_by_both_rules(on: Engines) {
     }
 }
 
+on_engines!(a_record_that_comes_back_is_as_it_was_last);
+fn a_record_that_comes_back_is_as_it_was_last(on: Engines) {
+    for (order, is_edited) in [(ORDERS[0], true), (ORDERS[1], true), (ORDERS[0], false)] {
+        let mut fleet = begun(on);
+        let name = if is_edited { "last" } else { "first" };
+        let edit = format!("UPDATE kept SET name = '{name}' WHERE ref = '01'");
+        fleet.nodes[MINISTRY].run(&format!("{edit}; DELETE FROM kept WHERE ref = '01'"));
+        fleet.nodes[CLINIC].run("UPDATE kept SET phone = '1' WHERE ref = '01'");
+        fleet.nodes[WARD].run("UPDATE kept SET written = '2' WHERE ref = '01'");
+        arrive(&mut fleet, order);
+        everywhere(&fleet, "SELECT name || phone || written FROM kept WHERE ref = '01'", &format!("'{name}12'"));
+        assert!(told(&mut fleet).iter().all(|told| told.1.is_empty()), "no value overwrote another");
+    }
+}
+
 on_engines!(what_was_deleted_by_rule_may_be_entered_again);
 fn what_was_deleted_by_rule_may_be_entered_again(on: Engines) {
     for order in ORDERS {
