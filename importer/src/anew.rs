@@ -21,6 +21,7 @@ use saddlebag_stores::tracking::TrackedTable;
 use saddlebag_stores::{Store, StoreError};
 
 use crate::error::ImportError;
+use crate::holding;
 use crate::import::Importer;
 
 /// Records that are looked at together.
@@ -50,7 +51,8 @@ impl Importer<'_> {
             acknowledged: before,
             is_central: link.role == PeerRole::Central,
         };
-        Ok(going_back.run(self.store)?)
+        going_back.run(self.store)?;
+        Ok(holding::tell_again(self.store, link.id)?)
     }
 
     /// What the other end has applied of this node's stream, in terms of the present history.

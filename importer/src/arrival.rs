@@ -51,6 +51,11 @@ pub(crate) fn judge(header: &BundleHeader, binding: &Binding, link: &Link, own: 
     if known.is_some_and(|known| known != header.id) {
         return Err(two(header.number));
     }
+    // Whoever made this number before, and something after it, was put back since.
+    let named = link.history.prefix_of(header.epoch, header.number);
+    if named.is_some_and(|prefix| prefix != id_prefix(header.id)) {
+        return Err(two(header.number));
+    }
     if header.epoch < applied.epoch {
         return late(header, link, applied.epoch);
     }
@@ -86,8 +91,7 @@ pub(crate) fn refuse_outlived(header: &BundleHeader, link: &Link, own: Epoch) ->
 fn other_trail(header: &BundleHeader, binding: &Binding, link: &Link) -> Option<BundleNumber> {
     let numbers = (1..header.number.0).rev().map(BundleNumber);
     let other = |(number, prefix): &(BundleNumber, &_)| {
-        let applied = link.history.with_number(header.epoch, *number);
-        applied.is_some_and(|applied| id_prefix(applied.id) != **prefix)
+        link.history.prefix_of(header.epoch, *number).is_some_and(|known| known != **prefix)
     };
     numbers.zip(binding.trail.iter().rev()).find(other).map(|(number, _)| number)
 }
@@ -255,6 +259,23 @@ mod tests {
             let error = judge(&later, &trail(other), &link, EPOCH).unwrap_err();
             assert!(matches!(error, ImportError::TwoWithOneNumber { .. }), "{error}");
         }
+    }
+
+    #[test]
+    fn a_sender_that_went_back_to_a_number_that_was_passed_over_is_noticed() {
+        let mut link = with_history();
+        link.history.add(AppliedBundle { epoch: EPOCH, number: BundleNumber(6), id: BundleId([6; 16]), upto: Seq(60) });
+        link.history.add_trail(EPOCH, BundleNumber(6), &[[4; 4], [5; 4]]);
+        link.applied = position(6, 6, 60);
+        assert_eq!(judged(&header(5, 5, 30, 50), &link).unwrap(), Arrival::Already, "an earlier one that came later");
+        assert!(matches!(judged(&header(5, 9, 30, 50), &link), Err(ImportError::TwoWithOneNumber { .. })));
+        let later = header(7, 7, 30, 70);
+        let trail = |prefixes: &[u8]| Binding {
+            trail: prefixes.iter().map(|byte| [*byte; 4]).collect(),
+            ..Binding::of(&later, 0, None)
+        };
+        assert_eq!(judge(&later, &trail(&[4, 5, 6]), &link, EPOCH).unwrap(), Arrival::New { applied: Seq(60) });
+        assert!(matches!(judge(&later, &trail(&[9, 5, 6]), &link, EPOCH), Err(ImportError::TwoWithOneNumber { .. })));
     }
 
     #[test]

@@ -7,8 +7,8 @@ use saddlebag_formats::members::{Outcome, Receipt};
 use saddlebag_formats::members::{decode_change, encode_change};
 use saddlebag_formats::row_state_bytes::{decode_values, encode_values};
 use saddlebag_formats::{LinkId, Seq, TimeMs, Uid, Value};
-use saddlebag_stores::Store;
 use saddlebag_stores::ledger::{Held, HeldKind, StoredReceipt};
+use saddlebag_stores::{Store, StoreError};
 
 use crate::error::ImportError;
 use crate::incoming::{HeldAs, Incoming};
@@ -99,14 +99,28 @@ pub(crate) fn keep(
     }
     // What was told once is repeated until it arrives, and then no more.
     if told != told_before {
-        let outcome = match kind {
-            HeldKind::Parked => Outcome::Parked,
-            HeldKind::Quarantined => Outcome::Quarantined,
-        };
         notes.events.push((table.clone(), uid, HeldEvent::Held(kind, reason.to_owned())));
-        notes.tell(table, uid, None, outcome, reason);
+        notes.tell(table, uid, None, outcome(kind), reason);
     }
     Ok(())
+}
+
+/// Tells the other end of a link once more what is held of it here: it went back, and may have forgotten.
+pub(crate) fn tell_again(store: &mut dyn Store, link: LinkId) -> Result<(), StoreError> {
+    let receipt = |held: Held| {
+        let Held { table, uid, kind, told, .. } = held;
+        let receipt = Receipt { table, uid, column: None, outcome: outcome(kind), reason: told? };
+        Some(StoredReceipt { link, receipt })
+    };
+    let told: Vec<_> = store.held(Some(link))?.into_iter().filter_map(receipt).collect();
+    store.add_receipts(&told)
+}
+
+fn outcome(kind: HeldKind) -> Outcome {
+    match kind {
+        HeldKind::Parked => Outcome::Parked,
+        HeldKind::Quarantined => Outcome::Quarantined,
+    }
 }
 
 /// Lets go of a change that is not held any more, and tells its sender.

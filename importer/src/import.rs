@@ -238,6 +238,7 @@ impl Importer<'_> {
         }
         if let Some(Common { before, upto }) = opened.binding.common {
             lineage::raise(self.store, before, upto)?;
+            link.history.went_on_from = link.history.went_on_from.max(upto);
         }
         if standing == Standing::Next
             && let Some(compared) = compare::compare(self.store, &link, &header, &opened)?
@@ -316,6 +317,7 @@ impl Importer<'_> {
     fn note_arrival(&self, link: &mut Link, header: &BundleHeader, opened: &Opened<'_>, standing: Standing) {
         let &BundleHeader { epoch, number, id, upto, .. } = header;
         link.history.add(AppliedBundle { epoch, number, id, upto });
+        link.history.add_trail(epoch, number, &opened.binding.trail);
         if standing == Standing::Late {
             return;
         }
@@ -420,9 +422,9 @@ impl Importer<'_> {
             PeerRole::Central => Side::Satellite,
             PeerRole::Satellite => Side::Central,
         };
-        let went_on_from = lineage::went_on_from(self.store)?;
         let AbsorbContext { uplink, acknowledged, .. } = context;
         let left = link.history.left.map(|epoch| Writer { node: link.peer, epoch });
+        let went_on_from = link.history.went_on_from;
         Ok(Setting { side, link: link.id, uplink, acknowledged, went_on_from, left, is_late: false, me: self.me.id })
     }
 

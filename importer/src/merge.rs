@@ -37,7 +37,8 @@ pub struct Setting {
     pub acknowledged: Seq,
     /// This node.
     pub me: NodeId,
-    /// Up to here this node's feed is as it was before its database went back to an earlier state; 0 if it never did.
+    /// Up to here the other end knew this node's feed when this node's database went back to an earlier state; 0 if it
+    /// never did.
     pub went_on_from: Seq,
     /// The other end in the last history that it has left: it may have written in two copies of its database.
     pub left: Option<Writer>,
@@ -237,16 +238,10 @@ impl Pair<'_> {
         if new.only_stands_again() {
             return Relation::Older;
         }
-        let by_time = if new.version > loc { Relation::Newer } else { Relation::Older };
-        // What this node had itself, and lost when its database was restored, was made upon what it went on from.
-        if new.base == Some(Version::YOURS) {
-            if state.first_place() <= setting.went_on_from {
-                return Relation::Newer;
-            }
-            // Both came back from there: in one history, a later edit has the greater version.
-            if state.base == Some(Version::YOURS) {
-                return by_time;
-            }
+        // What this node had itself, and lost when its database was restored, was made upon what it went on from. Of two
+        // such values, one may have been decided against the other, and only the lost `conflicts` said so.
+        if new.base == Some(Version::YOURS) && state.first_place() <= setting.went_on_from {
+            return Relation::Newer;
         }
         // What setup found there is what was overwritten here.
         if new.version.is_found() && state.base == Some(new.version) {
@@ -254,7 +249,7 @@ impl Pair<'_> {
         }
         // One writer writes a record in order, each time upon what it wrote before.
         if new.version.writer == loc.writer && !new.version.is_found() && setting.is_one_history(loc.writer) {
-            return by_time;
+            return if new.version > loc { Relation::Newer } else { Relation::Older };
         }
         Relation::Concurrent
     }

@@ -68,14 +68,6 @@ fn write(store: &mut dyn Store, known: &[Earlier]) -> Result<(), StoreError> {
     store.set_setting(SETTING, lines.as_bytes())
 }
 
-/// A position of the feed that the present history has in common with the one before; 0 if it is the first.
-///
-/// # Errors
-/// As [`read`].
-pub fn went_on_from(store: &mut dyn Store) -> Result<Seq, StoreError> {
-    Ok(read(store)?.last().map_or(Seq(0), |earlier| earlier.upto))
-}
-
 /// Goes on as `now` from the history of `before`: numbers of bundles begin anew, and every other end is told which bundles
 /// of the earlier history it may have, and how much of its own feed is here. Needs a write transaction.
 ///
@@ -93,6 +85,7 @@ pub fn begin_anew(store: &mut dyn Store, before: Epoch, now: Epoch) -> Result<()
         let unheard = link.history.anew.take();
         link.history.anew = Some(unheard.unwrap_or(Anew { before, known }));
         link.history.stopped = None;
+        link.history.went_on_from = acknowledged;
         (link.acknowledged, link.sent) = (Some(carried), None);
         link.owes_acknowledgement = true;
         store.save_link(&link)?;

@@ -22,7 +22,11 @@ pub fn base_for_next(before: &ColumnState, uplink: Option<LinkId>, acknowledged:
     // What setup found may have been found elsewhere as well: an edit of it was made upon just that.
     let is_known =
         is_on(Fault::BaseJustBefore) || before.version.is_found() || !is_unacknowledged(before, uplink, acknowledged);
-    if is_known { Some(before.version) } else { before.base }
+    match before.base {
+        base if !is_known && base != Some(Version::YOURS) => base,
+        // What stands came back from a history that was lost elsewhere; what is written upon it did not.
+        _ => Some(before.version),
+    }
 }
 
 /// A record that absorb sees for the first time; `found` is the hash of a row that setup found and other places may have
@@ -164,6 +168,16 @@ mod tests {
         assert_eq!(second.of(1).base, Some(before.row.version), "not acknowledged yet");
         let after = edited(&second, &[1], &[0, 1], TimeMs(400), &context(7), Seq(8));
         assert_eq!(after.of(1).base, Some(second.of(1).version), "acknowledged up to 7");
+    }
+
+    #[test]
+    fn what_is_written_upon_something_that_was_lost_elsewhere_is_not_part_of_it() {
+        let mut before = from_central();
+        (before.row.source, before.row.base) = (None, Some(Version::YOURS));
+        let edit = edited(&before, &[1], &[0, 1], TimeMs(200), &context(0), Seq(6));
+        assert_eq!((edit.of(1).base, edit.of(0).base), (Some(before.row.version), Some(Version::YOURS)));
+        let next = edited(&edit, &[1], &[0, 1], TimeMs(300), &context(0), Seq(7));
+        assert_eq!(next.of(1).base, Some(before.row.version));
     }
 
     #[test]

@@ -99,6 +99,7 @@ impl Replaced {
         let schema = self.store.schema()?;
         let tracking = Tracking::resolve(&self.config.tables, &schema, &Numbering::default())?;
         let store = &mut *self.store;
+        store.use_tracking(tracking.clone());
         store.begin(Access::Write)?;
         let counted = (|| -> Result<_, NodeError> {
             store.install(&tracking)?;
@@ -111,6 +112,7 @@ impl Replaced {
             Ok(None)
         })();
         store.rollback()?;
+        store.use_tracking(Tracking::default());
         let database = self.database();
         counted?.map_or(Ok(()), |(table, rows)| Err(NodeError::UnknownRows { database, table, rows }))
     }

@@ -91,7 +91,8 @@ impl Column {
     /// Whether versions alone say that one was written upon the other.
     fn is_ordered(&self) -> bool {
         let (new, loc) = (self.came.version, self.state.version);
-        new == loc || self.came.base == Some(loc) || self.state.source == Some(LINK) || new.writer == loc.writer
+        let is_known = self.came.base == Some(loc) || self.came.only_stands_again();
+        new == loc || is_known || self.state.source == Some(LINK) || new.writer == loc.writer
     }
 
     fn gives_way(&self) -> bool {

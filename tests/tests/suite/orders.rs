@@ -261,6 +261,7 @@ fn end(node: &mut FleetNode, but: &BTreeSet<Uid>) -> BTreeSet<String> {
     // Which bundles were applied on the way, and which of them could be compared, is the order itself.
     let links = store.links().unwrap().into_iter().map(|mut link| {
         link.history.applied.clear();
+        link.history.passed.clear();
         link.comparison = Comparison::default();
         format!("{link:?}")
     });
