@@ -144,6 +144,6 @@ fn the_bytes_are_fixed() {
     let archive = zstd::decode_all(packed.as_slice()).unwrap();
     assert_eq!(
         hex::encode(Sha256::digest(&archive)),
-        "a51132bcf93e1dab8e70dad3f35dc59c91b41520efd20b1676f547189dd64a64"
+        "3db5d9fb4431243cabee51a71438c28f82a76c8600c54ba677bf686d1829436b"
     );
 }
