@@ -8,8 +8,7 @@ use std::path::Path;
 
 use saddlebag_formats::header::{BundleHeader, KeyId};
 use saddlebag_formats::{
-    Action, ColumnChange, Head, NodeId, Outcome, PayloadReader, Receipt, RecordChange, SeenVersions, TableDescription,
-    utc,
+    Action, ColumnChange, Head, NodeId, PayloadReader, Receipt, RecordChange, SeenVersions, TableDescription, utc,
 };
 use saddlebag_importer::ImportError;
 use saddlebag_keys::{Card, Peer, files, sealing, verify_head};
@@ -223,17 +222,8 @@ impl ShownBundle {
 
 impl From<Receipt> for ShownReceipt {
     fn from(receipt: Receipt) -> Self {
-        let outcome = match receipt.outcome {
-            Outcome::Parked => "parked",
-            Outcome::Quarantined => "quarantined",
-            Outcome::Conflict => "conflict",
-            Outcome::DeletionKept => "deletion-kept",
-            Outcome::Settled => "settled",
-            // A newer saddlebag's: its reason says it in words.
-            _ => "other",
-        };
-        let Receipt { table, uid, column, reason, .. } = receipt;
-        Self { table, uid: uid.to_string(), column, outcome, reason }
+        let Receipt { table, uid, column, outcome, reason } = receipt;
+        Self { table, uid: uid.to_string(), column, outcome: outcome.as_str(), reason }
     }
 }
 

@@ -6,7 +6,6 @@ mod replaced;
 use std::path::Path;
 
 use saddlebag_bundler::HighWater;
-use saddlebag_formats::{LogEntry, LogKind};
 use saddlebag_stores::{Access, lineage};
 use serde::Serialize;
 
@@ -161,8 +160,7 @@ pub fn rejoin(node: &mut Node) -> Result<Rejoined, NodeError> {
     let before = node.epoch;
     let published = HighWater::read(node.high_water())?.map_or(before, |mark| mark.epoch);
     let now = replaced::next_epoch(before.max(published), &mut *node.entropy);
-    let entry = LogEntry::by_user(LogKind::REJOIN, node.clock.now()).with("before", before.to_string());
-    let entry = entry.with("epoch", now.to_string());
+    let entry = replaced::begun((before, now), node.clock.now());
     let peers = transaction(&mut *node.store, Access::Write, |store| {
         settings::write_epoch(store, now)?;
         lineage::begin_anew(store, before, now)?;

@@ -372,9 +372,10 @@ impl Importer<'_> {
             return Err(refused("this node has no deployment key to check it with".to_owned()));
         };
         let read = |nodes: &[u8]| CardDeployment::from_kept(&key, nodes).map_err(|error| refused(error.to_string()));
-        if read(bytes)?.nodes.list().number() > read(&known)?.nodes.list().number() {
+        let number = read(bytes)?.nodes.list().number();
+        if number > read(&known)?.nodes.list().number() {
             self.store.set_setting(NODES, bytes)?;
-            logging::nodes(self.store, from, read(bytes)?.nodes.list().number(), self.clock.now())?;
+            logging::nodes(self.store, from, number, self.clock.now())?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use saddlebag_formats::header::BundleHeader;
-use saddlebag_formats::members::{Entry, Outcome};
+use saddlebag_formats::members::Entry;
 use saddlebag_formats::version::UNKNOWN_WRITER;
 use saddlebag_formats::{LinkId, LogEntry, LogKind, TimeMs, ToldLog, Uid, utc};
 use saddlebag_stores::ledger::{Conflict, ConflictKind, ConflictSide, HeldKind, Link, StoredReceipt, Taken};
@@ -139,7 +139,7 @@ pub(crate) fn receipts(
     let known = store.received_receipts()?;
     let name = |stored: &StoredReceipt| {
         let StoredReceipt { link, receipt } = stored;
-        (*link, receipt.table.clone(), receipt.uid, receipt.column.clone(), outcome(receipt.outcome))
+        (*link, receipt.table.clone(), receipt.uid, receipt.column.clone(), receipt.outcome.as_str())
     };
     let known: HashSet<_> = known.iter().map(name).collect();
     let entry = |stored: &StoredReceipt| {
@@ -147,21 +147,10 @@ pub(crate) fn receipts(
         LogEntry::by_peer(LogKind::RECEIPT, now, from)
             .about(&receipt.table, receipt.uid)
             .about_column(receipt.column.as_deref())
-            .with("outcome", outcome(receipt.outcome))
+            .with("outcome", receipt.outcome.as_str())
     };
     let new = receipts.iter().filter(|stored| !known.contains(&name(stored)));
     store.log(&new.map(entry).collect::<Vec<_>>())
-}
-
-fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Parked => "parked",
-        Outcome::Quarantined => "quarantined",
-        Outcome::Conflict => "conflict",
-        Outcome::DeletionKept => "deletion-kept",
-        Outcome::Settled => "settled",
-        _ => "other",
-    }
 }
 
 /// Conflicts that were decided, all of one link.

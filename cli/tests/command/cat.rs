@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::places::{Places, put};
+use crate::places::Places;
 
 fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
@@ -97,9 +97,7 @@ fn what_is_no_bundle_or_for_somebody_else_is_refused() {
     places.at("ministry", &["cat", "garbage.sbag"]).fails(1, "not a saddlebag bundle", "begin with");
     places.at("ministry", &["cat", "nowhere.sbag"]).fails(1, "nowhere.sbag`", "check the path");
     places.run(&["cat", &file]).fails(1, "there is no saddlebag node", "saddlebag init");
-    let mut bytes = std::fs::read(&file).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    put(file.as_ref(), &bytes);
+    places.damage(&file);
     places.at("ministry", &["cat", &file]).fails(1, "was changed or cut short", "copy the file again");
     let strangers = Places::linked();
     places.put("stranger.sbag", &std::fs::read(bundle(&strangers_with_a_patient(strangers))).unwrap());

@@ -109,10 +109,7 @@ fn a_refusal_is_an_object_too() {
     let unknown = places.run(&["verify", &bundle, "--json"]).ends(1).json();
     check("verify", &unknown);
     assert_eq!((&unknown["signature"], &unknown["payload"]), (&"unchecked".into(), &"good".into()));
-    let mut bytes = std::fs::read(&bundle).unwrap();
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    crate::places::put(bundle.as_ref(), &bytes);
+    places.damage(&bundle);
     let changed = places.at("clinic", &["verify", &bundle, "--json"]).ends(1).json();
     assert_eq!((&changed["signature"], &changed["payload"]), (&"good".into(), &"bad".into()));
     assert!(changed["reason"].as_str().unwrap().contains("SHA-256"));

@@ -137,10 +137,7 @@ fn a_bundle_is_refused_once_for_one_reason() {
     places.execute("clinic", "INSERT INTO patient (uuid, name) VALUES ('u-1', 'Ada')");
     places.at("clinic", &["sync", "stick"]).ends(0);
     let [bundle] = places.bundles_for("ministry").try_into().unwrap();
-    let mut bytes = std::fs::read(&bundle).unwrap();
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    crate::places::put(bundle.as_ref(), &bytes);
+    places.damage(&bundle);
     for _ in 0..3 {
         places.at("ministry", &["sync", "stick"]).ends(1);
     }

@@ -166,6 +166,13 @@ impl Places {
         paths
     }
 
+    /// Flips a bit in the last byte of a file.
+    pub(crate) fn damage(&self, name: &str) {
+        let mut bytes = std::fs::read(self.path(name)).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        self.put(name, &bytes);
+    }
+
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) {
         put(&self.path(name), bytes);
     }

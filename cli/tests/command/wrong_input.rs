@@ -140,10 +140,7 @@ fn a_changed_bundle_is_refused_and_changes_nothing() {
     places.execute("clinic", "INSERT INTO patient (uuid, name) VALUES ('u-1', 'Ada')");
     places.at("clinic", &["sync", "stick"]).ends(0);
     let [bundle] = places.bundles_for("ministry").try_into().unwrap();
-    let mut bytes = std::fs::read(&bundle).unwrap();
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    crate::places::put(bundle.as_ref(), &bytes);
+    places.damage(&bundle);
     let ran = places.at("ministry", &["import", "stick"]).ends(1);
     assert!(ran.out.contains("refused bundle 1 from clinic") && ran.out.contains("hint: "), "{}", ran.out);
     assert!(places.patients("ministry").is_empty());

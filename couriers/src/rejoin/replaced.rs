@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use saddlebag_bundler::HighWater;
 use saddlebag_formats::ambient::{Clock, Entropy};
 use saddlebag_formats::members::Anew;
-use saddlebag_formats::{Epoch, LogEntry, LogKind, NodeId, Seq};
+use saddlebag_formats::{Epoch, LogEntry, LogKind, NodeId, Seq, TimeMs};
 use saddlebag_stores::config::Identity;
 use saddlebag_stores::lineage::{self, Earlier};
 use saddlebag_stores::tracking::{Numbering, Tracking};
@@ -77,8 +77,7 @@ impl Replaced {
         let now = clock.now();
         let KeptLinks { deployment, links, .. } = self.kept.clone();
         let settings = Settings { id: self.id, name: self.config.node.name.clone(), epoch, deployment };
-        let entry = LogEntry::by_user(LogKind::REJOIN, now).with("before", before.to_string());
-        let entry = entry.with("epoch", epoch.to_string()).because("the database was replaced by another one");
+        let entry = begun((before, epoch), now).because("the database was replaced by another one");
         transaction(&mut *self.store, Access::Write, |store| {
             store.install(&Tracking::default())?;
             settings.write(store)?;
@@ -116,6 +115,12 @@ impl Replaced {
         let database = self.database();
         counted?.map_or(Ok(()), |(table, rows)| Err(NodeError::UnknownRows { database, table, rows }))
     }
+}
+
+/// What is logged of a new history.
+pub(super) fn begun((before, epoch): (Epoch, Epoch), now: TimeMs) -> LogEntry {
+    let entry = LogEntry::by_user(LogKind::REJOIN, now).with("before", before.to_string());
+    entry.with("epoch", epoch.to_string())
 }
 
 /// A later epoch than `before`.

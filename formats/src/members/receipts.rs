@@ -38,6 +38,20 @@ pub enum Outcome {
     Settled,
 }
 
+impl Outcome {
+    /// What `--json` and the log call it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Parked => "parked",
+            Self::Quarantined => "quarantined",
+            Self::Conflict => "conflict",
+            Self::DeletionKept => "deletion-kept",
+            Self::Settled => "settled",
+        }
+    }
+}
+
 /// # Panics
 /// If there are more than [`RECEIPTS_MAX`], which `pack` checks.
 pub(crate) fn encode(receipts: &[Receipt]) -> Vec<u8> {
