@@ -159,13 +159,14 @@ pub fn plan(node: &mut Node) -> Result<RejoinPlan, NodeError> {
 pub fn rejoin(node: &mut Node) -> Result<Rejoined, NodeError> {
     let before = node.epoch;
     let published = HighWater::read(node.high_water())?.map_or(before, |mark| mark.epoch);
-    let now = replaced::next_epoch(before.max(published), &mut *node.entropy);
-    let entry = replaced::begun((before, now), node.clock.now());
-    let peers = transaction(&mut *node.store, Access::Write, |store| {
+    let (entropy, at) = (&mut *node.entropy, node.clock.now());
+    let (now, peers) = transaction(&mut *node.store, Access::Write, |store| {
+        let latest = [Some(before), Some(published), lineage::outlived_by(store)?].into_iter().flatten().max();
+        let now = replaced::next_epoch(latest.unwrap_or(before), entropy);
         settings::write_epoch(store, now)?;
         lineage::begin_anew(store, before, now)?;
-        store.log(&[entry])?;
-        Ok(store.links()?.into_iter().map(|link| link.name).collect())
+        store.log(&[replaced::begun((before, now), at)])?;
+        Ok((now, store.links()?.into_iter().map(|link| link.name).collect()))
     })?;
     node.go_on_as(now);
     Ok(Rejoined {

@@ -45,6 +45,8 @@ pub struct Stopped {
     pub since: TimeMs,
     /// What was noticed, in words.
     pub why: String,
+    /// The later history of this node that the other end knows, if that is why: a new one must come after it.
+    pub outlived_by: Option<Epoch>,
 }
 
 /// What a node remembers of a link's two streams.
@@ -142,7 +144,7 @@ struct HistoryV1 {
     went_on_from: u64,
     common: Option<(u64, u64, u64)>,
     left: Option<u64>,
-    stopped: Option<(i64, String)>,
+    stopped: Option<(i64, String, Option<u64>)>,
 }
 
 impl From<&History> for HistoryV1 {
@@ -155,7 +157,10 @@ impl From<&History> for HistoryV1 {
             went_on_from: history.went_on_from.0,
             common: history.common.map(|(common, from)| (common.before.0, common.upto.0, from.0)),
             left: history.left.map(|epoch| epoch.0),
-            stopped: history.stopped.as_ref().map(|stopped| (stopped.since.0, stopped.why.clone())),
+            stopped: history
+                .stopped
+                .as_ref()
+                .map(|stopped| (stopped.since.0, stopped.why.clone(), stopped.outlived_by.map(|epoch| epoch.0))),
         }
     }
 }
@@ -182,7 +187,11 @@ impl From<HistoryV1> for History {
                 .common
                 .map(|(before, upto, from)| (Common { before: Epoch(before), upto: Seq(upto) }, BundleNumber(from))),
             left: wire.left.map(Epoch),
-            stopped: wire.stopped.map(|(since, why)| Stopped { since: TimeMs(since), why }),
+            stopped: wire.stopped.map(|(since, why, outlived_by)| Stopped {
+                since: TimeMs(since),
+                why,
+                outlived_by: outlived_by.map(Epoch),
+            }),
         }
     }
 }
@@ -215,7 +224,8 @@ mod tests {
         assert_eq!(history.prefix_of(Epoch(3), BundleNumber(6)), Some([6; 4]));
         assert_eq!(history.prefix_of(Epoch(3), BundleNumber(2)), Some([2; 4]));
         assert_eq!(history.prefix_of(Epoch(4), BundleNumber(2)), None);
-        history.stopped = Some(Stopped { since: TimeMs(5), why: "it was copied".to_owned() });
+        history.stopped =
+            Some(Stopped { since: TimeMs(5), why: "it was copied".to_owned(), outlived_by: Some(Epoch(7)) });
         assert_eq!(History::decode(&history.encode()), Ok(history.clone()));
         assert_eq!(history.last_of(Epoch(3)), Some((BundleNumber(4), Seq(40))));
         assert_eq!(history.last_of(Epoch(4)), None);

@@ -19,6 +19,9 @@ pub struct ColumnState {
     pub first: Option<Seq>,
     /// The link that it came over; none if it was written here, or is asserted here against all links.
     pub source: Option<LinkId>,
+    /// The link that it came over, if it is asserted here against all links since: what comes over it was written by
+    /// somebody who had seen it.
+    pub origin: Option<LinkId>,
     /// The version before the first change that the up-link has not acknowledged. Only meaningful while
     /// [`ColumnState::first_place`] lies beyond what was acknowledged; none if the record was created here.
     pub base: Option<Version>,
@@ -36,6 +39,21 @@ impl ColumnState {
     #[must_use]
     pub fn again_at(&self, seq: Seq) -> Self {
         Self { seq, first: Some(self.first_place()).filter(|first| *first != seq), ..*self }
+    }
+
+    /// The same version asserted here against all links, or all but the one that is given.
+    #[must_use]
+    pub fn asserted(&self, but: Option<LinkId>) -> Self {
+        match self.source {
+            Some(source) if Some(source) != but => Self { source: None, origin: Some(source), ..*self },
+            _ => *self,
+        }
+    }
+
+    /// Whether whoever sends over this link has had this version from below: it came from there.
+    #[must_use]
+    pub fn came_over(&self, link: LinkId) -> bool {
+        self.source == Some(link) || self.origin == Some(link)
     }
 
     /// Its place for one link: a central is told of a version once.

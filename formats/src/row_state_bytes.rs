@@ -8,6 +8,7 @@
 //! | 2 | source link |
 //! | 4 | base: writer, and how much earlier its time is |
 //! | 8 | first place in the feed, as how much earlier it is than `seq` |
+//! | 16 | origin link |
 //!
 //! A row state is the version byte 1, the row's layer, and for each column that differs the step from the
 //! column before and its layer, whose time and seq are differences to the row's. Writers are numbers of the
@@ -29,6 +30,7 @@ const EFFECTIVE: u8 = 1;
 const SOURCE: u8 = 2;
 const BASE: u8 = 4;
 const FIRST: u8 = 8;
+const ORIGIN: u8 = 16;
 
 /// Bytes of the database that are no row state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +61,7 @@ pub enum RowStateError {
 /// A row whose columns all have one state takes about 12 to 18 bytes.
 pub fn encode_row_state(state: &RowState, writer_number: &mut dyn FnMut(Writer) -> u32) -> Vec<u8> {
     let mut bytes = vec![VERSION];
-    put_layer(&mut bytes, &state.row, &ORIGIN, writer_number);
+    put_layer(&mut bytes, &state.row, &NOTHING, writer_number);
     let mut next = 0;
     for (column, layer) in &state.columns {
         put(&mut bytes, u64::from(*column) - next);
@@ -78,7 +80,7 @@ pub fn decode_row_state(bytes: &[u8], writer: &dyn Fn(u32) -> Option<Writer>) ->
     if *version != VERSION {
         return Err(RowStateError::NewerVersion { version: *version });
     }
-    let row = take_layer(&mut rest, &ORIGIN, writer)?;
+    let row = take_layer(&mut rest, &NOTHING, writer)?;
     let mut columns = Vec::new();
     let mut next = 0u64;
     while !rest.is_empty() {
@@ -95,7 +97,7 @@ pub fn decode_row_state(bytes: &[u8], writer: &dyn Fn(u32) -> Option<Writer>) ->
 }
 
 /// What the row's own layer is a difference to: nothing.
-const ORIGIN: ColumnState = ColumnState {
+const NOTHING: ColumnState = ColumnState {
     version: Version {
         time: TimeMs(0),
         writer: Writer { node: crate::ids::NodeId([0; 16]), epoch: crate::ids::Epoch(0) },
@@ -103,6 +105,7 @@ const ORIGIN: ColumnState = ColumnState {
     effective: None,
     seq: Seq(0),
     first: None,
+    origin: None,
     source: None,
     base: None,
 };
@@ -118,7 +121,8 @@ fn put_layer(
         flag(layer.effective.is_some(), EFFECTIVE)
             | flag(layer.source.is_some(), SOURCE)
             | flag(layer.base.is_some(), BASE)
-            | flag(layer.first.is_some(), FIRST),
+            | flag(layer.first.is_some(), FIRST)
+            | flag(layer.origin.is_some(), ORIGIN),
     );
     let time = layer.version.time.0;
     put(bytes, writer_number(layer.version.writer).into());
@@ -137,6 +141,9 @@ fn put_layer(
     if let Some(first) = layer.first {
         put_signed(bytes, layer.seq.0.wrapping_sub(first.0) as i64);
     }
+    if let Some(origin) = layer.origin {
+        put(bytes, origin.0.into());
+    }
 }
 
 fn take_layer(
@@ -146,7 +153,7 @@ fn take_layer(
 ) -> Result<ColumnState, RowStateError> {
     let (flags, after) = rest.split_first().ok_or(damaged("flags"))?;
     *rest = after;
-    if flags & !(EFFECTIVE | SOURCE | BASE | FIRST) != 0 {
+    if flags & !(EFFECTIVE | SOURCE | BASE | FIRST | ORIGIN) != 0 {
         return Err(damaged("flags"));
     }
     let wrote = take_writer(rest, writer)?;
@@ -157,6 +164,7 @@ fn take_layer(
         effective: None,
         seq: Seq(seq),
         first: None,
+        origin: None,
         source: None,
         base: None,
     };
@@ -165,8 +173,7 @@ fn take_layer(
         layer.effective = Some(TimeMs(time.wrapping_add(shift)));
     }
     if flags & SOURCE != 0 {
-        let link = take(rest).and_then(|link| u32::try_from(link).ok()).ok_or(damaged("source"))?;
-        layer.source = Some(LinkId(link));
+        layer.source = Some(take_link(rest, "source")?);
     }
     if flags & BASE != 0 {
         let wrote = take_writer(rest, writer)?;
@@ -177,7 +184,14 @@ fn take_layer(
         let earlier = take_signed(rest).ok_or(damaged("first place"))?;
         layer.first = Some(Seq(seq.wrapping_sub(earlier as u64)));
     }
+    if flags & ORIGIN != 0 {
+        layer.origin = Some(take_link(rest, "origin")?);
+    }
     Ok(layer)
+}
+
+fn take_link(rest: &mut &[u8], part: &'static str) -> Result<LinkId, RowStateError> {
+    take(rest).and_then(|link| u32::try_from(link).ok()).map(LinkId).ok_or(damaged(part))
 }
 
 fn take_writer(rest: &mut &[u8], writer: &dyn Fn(u32) -> Option<Writer>) -> Result<Writer, RowStateError> {
@@ -257,18 +271,18 @@ mod tests {
 
     fn layer() -> impl Strategy<Value = ColumnState> {
         let times = proptest::option::of(any::<i64>().prop_map(TimeMs));
-        let links = proptest::option::of(any::<u32>().prop_map(LinkId));
+        let links = || proptest::option::of(any::<u32>().prop_map(LinkId));
         let firsts = proptest::option::of(any::<u64>().prop_map(Seq));
-        (version(), times, any::<u64>().prop_map(Seq), firsts, links, proptest::option::of(version())).prop_map(
-            |(version, effective, seq, first, source, base)| ColumnState {
+        (version(), times, any::<u64>().prop_map(Seq), firsts, links(), links(), proptest::option::of(version()))
+            .prop_map(|(version, effective, seq, first, source, origin, base)| ColumnState {
                 version,
                 effective,
                 seq,
                 first,
                 source,
+                origin,
                 base,
-            },
-        )
+            })
     }
 
     fn state() -> impl Strategy<Value = RowState> {
@@ -312,6 +326,7 @@ mod tests {
             effective: None,
             seq: Seq(100_000),
             first: None,
+            origin: None,
             source: None,
             base: None,
         };
@@ -321,11 +336,13 @@ mod tests {
         assert_eq!(encode(&RowState::uniform(row)).len(), 19);
         row.first = Some(Seq(99_990));
         assert_eq!(encode(&RowState::uniform(row)).len(), 20);
+        assert_eq!(encode(&RowState::uniform(row.asserted(None))).len(), 20, "the one or the other");
+        assert_eq!(row.asserted(row.source), row, "but for the link that is left out");
     }
 
     #[test]
     fn other_versions_unknown_writers_and_leftovers_are_refused() {
-        let state = RowState::uniform(ORIGIN_BY_ONE);
+        let state = RowState::uniform(NOTHING_BY_ONE);
         let bytes = encode(&state);
         let mut newer = bytes.clone();
         newer[0] = 2;
@@ -334,9 +351,9 @@ mod tests {
         assert!(decode_row_state(&[bytes.as_slice(), &[0]].concat(), &writer).is_err());
     }
 
-    const ORIGIN_BY_ONE: ColumnState = ColumnState {
+    const NOTHING_BY_ONE: ColumnState = ColumnState {
         version: Version { time: TimeMs(0), writer: Writer { node: NodeId([1; 16]), epoch: Epoch(1) } },
-        ..ORIGIN
+        ..NOTHING
     };
 
     #[test]

@@ -171,6 +171,7 @@ impl GoingBack {
         if is_from_there {
             state.source = None;
         }
+        state.origin = state.origin.filter(|origin| *origin != self.link);
     }
 
     fn tombstone(&self, table: &TrackedTable, tombstone: &mut Tombstone) {

@@ -167,6 +167,15 @@ impl ImportError {
         )
     }
 
+    /// The later history of this node that the sender knows, if that is what is wrong.
+    #[must_use]
+    pub fn outlived_by(&self) -> Option<Epoch> {
+        match self {
+            Self::Outlived { found, .. } => Some(*found),
+            _ => None,
+        }
+    }
+
     /// What to do next.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {

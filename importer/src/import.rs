@@ -174,11 +174,13 @@ impl Importer<'_> {
 
     fn note_stop(&mut self, peer: NodeId, why: &ImportError) -> Result<(), StoreError> {
         let Some(mut link) = self.store.links()?.into_iter().find(|link| link.peer == peer) else { return Ok(()) };
+        let before = link.history.stopped.take();
+        let outlived_by = why.outlived_by().max(before.as_ref().and_then(|stopped| stopped.outlived_by));
         let why = why.to_string();
-        if link.history.stopped.as_ref().is_some_and(|stopped| stopped.why == why) {
+        if before.is_some_and(|stopped| stopped.why == why) {
             return Ok(());
         }
-        link.history.stopped = Some(Stopped { since: self.clock.now(), why });
+        link.history.stopped = Some(Stopped { since: self.clock.now(), why, outlived_by });
         self.store.save_link(&link)
     }
 

@@ -231,7 +231,7 @@ impl Pair<'_> {
             return Relation::Same;
         }
         // "loc = base, or loc came over the same link: taken"
-        if new.base == Some(loc) || (state.source == Some(setting.link) && !setting.is_late) {
+        if new.base == Some(loc) || (state.came_over(setting.link) && !setting.is_late) {
             return Relation::Newer;
         }
         // What stands here instead was written by somebody who had seen it, or decided about here.
@@ -295,12 +295,12 @@ pub fn taken(setting: &Setting, new: &New, local: Option<&ColumnState>, seq: Seq
     };
     // A satellite may have gone on since it sent what was held: it is told what stands.
     let source = Some(setting.link).filter(|_| setting.side == Side::Satellite || new.known.is_none());
-    ColumnState { version: new.version, effective: new.effective, seq, first: None, source, base }
+    ColumnState { version: new.version, effective: new.effective, seq, first: None, origin: None, source, base }
 }
 
 /// What is known of a column whose value stands and must reach the link that sent another one.
 #[must_use]
 pub fn returned(local: &ColumnState, setting: &Setting, seq: Seq) -> ColumnState {
-    let source = local.source.filter(|source| *source != setting.link);
-    ColumnState { source, ..local.again_at(seq) }
+    let again = local.again_at(seq);
+    if local.source == Some(setting.link) { again.asserted(None) } else { again }
 }

@@ -23,6 +23,8 @@ pub(crate) fn pass_on(store: &mut dyn Store, link: &Link, receipts: &[StoredRece
     let before = PassedOn::read(store)?;
     let (mut told, mut passed_on) = (before.clone(), Vec::new());
     let known = look_up(store, receipts)?;
+    let held_here: BTreeSet<(LinkId, String, Uid)> =
+        store.held(None)?.into_iter().map(|held| (held.link, held.table, held.uid)).collect();
     for StoredReceipt { receipt, .. } in receipts {
         let to: BTreeSet<LinkId> = match receipt.outcome {
             // Who was never told that it was held need not hear that it is not.
@@ -36,6 +38,11 @@ pub(crate) fn pass_on(store: &mut dyn Store, link: &Link, receipts: &[StoredRece
             let is_kept = matches!(receipt.outcome, Outcome::Parked | Outcome::Quarantined);
             if is_kept {
                 told.note(receipt, satellite);
+            }
+            // Of a record there is one word at a time: that something of it is held here matters more.
+            let here = (satellite, receipt.table.clone(), receipt.uid);
+            if !is_kept && receipt.column.is_none() && held_here.contains(&here) {
+                continue;
             }
             let reason = format!("{}: {}", link.name, receipt.reason);
             let receipt = Receipt { reason, ..receipt.clone() };

@@ -425,7 +425,7 @@ impl Planner<'_> {
     fn asserted_again(&self, table: &TrackedTable, tombstone: &Tombstone, seq: Seq) -> RowState {
         let Setting { uplink, acknowledged, .. } = self.setting;
         let again = |column: &TrackedColumn| {
-            let known = ColumnState { seq, first: None, source: None, ..*tombstone.state.of(column.id) };
+            let known = ColumnState { seq, first: None, ..tombstone.state.of(column.id).asserted(None) };
             (column.id, upon_deletion((column.id, known), tombstone, uplink, acknowledged))
         };
         let columns: Vec<_> = table.columns.iter().map(again).collect();
@@ -596,10 +596,7 @@ impl Planner<'_> {
 /// The state of a record whose deletion is refused: it travels whole to every satellite. A district's central has not been
 /// told of the deletion.
 pub(crate) fn state_of_staying(table: &TrackedTable, state: &RowState, setting: &Setting, seq: Seq) -> RowState {
-    let column = |column: &TrackedColumn| {
-        let known = state.of(column.id).again_at(seq);
-        (column.id, ColumnState { source: known.source.filter(|source| Some(*source) == setting.uplink), ..known })
-    };
+    let column = |column: &TrackedColumn| (column.id, state.of(column.id).again_at(seq).asserted(setting.uplink));
     let columns: Vec<_> = table.columns.iter().map(column).collect();
     RowState::from_columns(&columns).unwrap_or_else(|| state.clone())
 }

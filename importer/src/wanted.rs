@@ -22,7 +22,7 @@ pub(crate) fn send_again(store: &mut dyn Store, link: &Link, digests: &Digests) 
                 Some(Known::Live(mut record)) => {
                     let seq = store.next_seq()?;
                     for layer in record.state.layers_mut() {
-                        (layer.seq, layer.first, layer.source) = (seq, None, None);
+                        (layer.seq, layer.first, layer.source, layer.origin) = (seq, None, None, None);
                     }
                     live.push(record);
                 }

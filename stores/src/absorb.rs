@@ -4,7 +4,7 @@
 //! Invariant at the end: every row of a tracked table has a row state, its hash is that of its values now, and
 //! the journals are empty.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use saddlebag_formats::ambient::Entropy;
 use saddlebag_formats::faults::{Fault, is_on};
@@ -45,6 +45,14 @@ struct Absorb<'a> {
     unhashed: Vec<(u32, Key)>,
     /// Tables in the order in which they are taken in.
     order: Vec<u32>,
+    /// What was there before rows that another one may have replaced, in this turn.
+    covered: HashMap<(u32, Key), Covered>,
+}
+
+/// The last values of a row of this database, by column id, and the columns that had changed before; all if none is named.
+struct Covered {
+    old: Vec<(u16, Value)>,
+    changed: Option<Vec<u16>>,
 }
 
 /// A row that is gone, with its state, while the states of all others still stand.
@@ -89,7 +97,7 @@ pub(crate) fn absorb(
     let naming = Naming::new(AssignedUids::new(context.writer.node, entropy));
     let order = identity_order.iter().map(|table| table.number).collect();
     let (absorbed, buried, unhashed) = (Absorbed::default(), Vec::new(), Vec::new());
-    let mut absorb = Absorb { store, context, naming, absorbed, buried, unhashed, order };
+    let mut absorb = Absorb { store, context, naming, absorbed, buried, unhashed, order, covered: HashMap::new() };
     if waiting <= ENTRIES_TOGETHER {
         absorb.turn(&identity_order, ENTRIES_TOGETHER)?;
     } else {
@@ -135,6 +143,7 @@ impl Absorb<'_> {
             return Ok(false);
         }
         let mut edited = self.take_out(tables, &mut folded)?;
+        self.covered = covered(&edited);
         for table in tables {
             let fresh = folded.get_mut(&table.number).map(|folded| std::mem::take(&mut folded.fresh));
             let fresh = fresh.unwrap_or_default();
@@ -414,8 +423,33 @@ impl Absorb<'_> {
         let Some(stored) = self.store.state_at(table, holder)? else { return Ok(()) };
         self.store.remove_state(table, holder)?;
         self.store.save_state(table, &fresh.key, &stored)?;
-        let edited = Edited { origin: fresh.key.clone(), key: fresh.key, changed: None, at: fresh.at, covered: None };
+        let changed = self.changed_since(table, holder, &fresh.key, stored.uid)?;
+        let edited = Edited { origin: fresh.key.clone(), key: fresh.key, changed, at: fresh.at, covered: None };
         self.edit(table, Moving { edited, stored })
+    }
+
+    /// The columns in which a row differs from the one that it replaced, and those that had changed before; none if it is
+    /// not known. A column that the new row leaves as it was is not edited.
+    fn changed_since(
+        &mut self,
+        table: &TrackedTable,
+        holder: &Key,
+        key: &Key,
+        uid: Uid,
+    ) -> Result<Option<Vec<u16>>, StoreError> {
+        let Some(Covered { old, changed: Some(mut changed) }) = self.covered.remove(&(table.number, holder.clone()))
+        else {
+            return Ok(None);
+        };
+        let Some(values) = read_row(self.store, table, key, Some(uid))? else { return Ok(None) };
+        let old: BTreeMap<u16, Value> = self.translate(table, uid, &old)?.into_iter().collect();
+        let with_values = table.columns.iter().zip(&values).filter(|(column, _)| column.absent.is_none());
+        changed.extend(
+            with_values.filter(|(column, value)| old.get(&column.id) != Some(value)).map(|(column, _)| column.id),
+        );
+        changed.sort_unstable();
+        changed.dedup();
+        Ok(Some(changed))
     }
 
     /// Raises the versions of an edited row, unless its values are what they were.
@@ -469,6 +503,15 @@ impl Absorb<'_> {
         let values = self.translate(table, stored.uid, &old)?;
         self.bury(table, Leaving { gone: Gone { origin: key, old, changed, at }, stored, values })
     }
+}
+
+fn covered(edited: &BTreeMap<u32, Vec<Moving>>) -> HashMap<(u32, Key), Covered> {
+    let rows = edited.iter().flat_map(|(number, moving)| moving.iter().map(|moving| (*number, &moving.edited)));
+    let of = |(number, edited): (u32, &Edited)| {
+        let covered = Covered { old: edited.covered.clone()?, changed: edited.changed.clone() };
+        Some(((number, edited.key.clone()), covered))
+    };
+    rows.filter_map(of).collect()
 }
 
 fn ids(table: &TrackedTable) -> Vec<u16> {

@@ -93,6 +93,16 @@ pub fn begin_anew(store: &mut dyn Store, before: Epoch, now: Epoch) -> Result<()
     Ok(())
 }
 
+/// The latest history of this node that any other end has told of, if its database was put back to one before that. Needs a
+/// transaction.
+///
+/// # Errors
+/// The store's.
+pub fn outlived_by(store: &mut dyn Store) -> Result<Option<Epoch>, StoreError> {
+    let links = store.links()?;
+    Ok(links.into_iter().filter_map(|link| link.history.stopped?.outlived_by).max())
+}
+
 /// How much of the feed of an earlier epoch up to `upto` belongs to the present one as well.
 #[must_use]
 pub fn common(earlier: &[Earlier], epoch: Epoch, upto: Seq) -> Seq {

@@ -39,7 +39,15 @@ pub fn created(at: TimeMs, found: Option<u64>, context: &AbsorbContext, seq: Seq
         (TimeMs(0), None) => Version { time: TimeMs(0), writer: context.writer },
         _ => Version::after(None, at, context.writer),
     };
-    RowState::uniform(ColumnState { version, effective: None, seq, first: None, source: None, base: None })
+    RowState::uniform(ColumnState {
+        version,
+        effective: None,
+        seq,
+        first: None,
+        origin: None,
+        source: None,
+        base: None,
+    })
 }
 
 /// A record some of whose columns were edited.
@@ -61,7 +69,7 @@ pub fn edited(
         }
         let base = base_for_next(known, context.uplink, context.acknowledged);
         let source = known.source.filter(|_| is_on(Fault::SourceKept));
-        (id, ColumnState { version, effective, seq, first: None, source, base })
+        (id, ColumnState { version, effective, seq, first: None, origin: None, source, base })
     };
     let columns: Vec<_> = all.iter().map(|id| column(*id)).collect();
     RowState::from_columns(&columns).unwrap_or_else(|| before.clone())
@@ -80,7 +88,7 @@ fn effective_upon(before: &RowState, version: Version, wall: TimeMs) -> Option<T
 #[must_use]
 pub fn first_seen(before: &RowState, columns: &[u16], all: &[u16], hash: u64, seq: Seq) -> RowState {
     let version = Version::found(hash);
-    let new = ColumnState { version, effective: None, seq, first: None, source: None, base: None };
+    let new = ColumnState { version, effective: None, seq, first: None, origin: None, source: None, base: None };
     let column = |id: &u16| (*id, if columns.contains(id) { new } else { *before.of(*id) });
     RowState::from_columns(&all.iter().map(column).collect::<Vec<_>>()).unwrap_or_else(|| before.clone())
 }
@@ -153,6 +161,7 @@ mod tests {
             effective: None,
             seq: Seq(5),
             first: None,
+            origin: None,
             source: Some(UPLINK),
             base: None,
         })

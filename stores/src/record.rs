@@ -62,7 +62,15 @@ impl Tombstone {
     #[must_use]
     pub fn as_column(&self) -> ColumnState {
         let Self { version, seq, source, .. } = self;
-        ColumnState { version: *version, effective: None, seq: *seq, first: None, source: *source, base: None }
+        ColumnState {
+            version: *version,
+            effective: None,
+            seq: *seq,
+            first: None,
+            source: *source,
+            base: None,
+            origin: None,
+        }
     }
 }
 

@@ -516,8 +516,9 @@ impl FleetNode {
     pub fn rejoin_after(&mut self, published: Epoch) {
         let [a, b, c, d, ..] = self.entropy.bytes16();
         let (before, random) = (self.me.epoch, u32::from_le_bytes([a, b, c, d]));
-        let now = Epoch::new(before.count().max(published.count()) + 1, random);
         self.store.begin(Access::Write).unwrap();
+        let outlived_by = lineage::outlived_by(&mut *self.store).unwrap();
+        let now = Epoch::new(before.max(published).max(outlived_by.unwrap_or(before)).count() + 1, random);
         lineage::begin_anew(&mut *self.store, before, now).unwrap();
         self.store.commit().unwrap();
         self.me.epoch = now;

@@ -44,7 +44,7 @@ prop_compose! {
         is_seen in prop::bool::weighted(0.2),
     ) -> Column {
         let base = if is_seen { Some(loc) } else { base };
-        let state = ColumnState { version: loc, effective: stood, seq: Seq(3), first: None, source, base: known };
+        let state = ColumnState { version: loc, effective: stood, seq: Seq(3), first: None, origin: None, source, base: known };
         // One version means one value.
         let stands = if loc == new { came.clone() } else { stands };
         Column { came: New { value: came, version: new, base, effective, known: None }, stands, state }
@@ -183,6 +183,7 @@ proptest! {
                 effective: None,
                 seq: Seq(5),
                 first: None,
+                origin: None,
                 source: None,
                 base: column.came.base,
             };

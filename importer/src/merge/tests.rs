@@ -11,7 +11,15 @@ fn version(time: i64, node: u8) -> Version {
 }
 
 fn state(version: Version, source: Option<u32>, seq: u64) -> ColumnState {
-    ColumnState { version, effective: None, seq: Seq(seq), first: None, source: source.map(LinkId), base: None }
+    ColumnState {
+        version,
+        effective: None,
+        seq: Seq(seq),
+        first: None,
+        origin: None,
+        source: source.map(LinkId),
+        base: None,
+    }
 }
 
 fn new(value: i64, version: Version, base: Option<Version>) -> New {
@@ -48,6 +56,18 @@ fn by(policy: ConflictPolicy, setting: &Setting, new: &New, value: i64, state: &
 
 fn conflict(incoming_wins: bool, rule: ConflictRule) -> Outcome {
     Outcome::Conflict { incoming_wins, rule }
+}
+
+#[test]
+fn what_came_over_a_link_was_seen_by_whoever_sends_over_it_also_after_it_was_asserted_against_all() {
+    let edited = new(2, version(5, 2), None);
+    let concurrent = conflict(true, ConflictRule::Newest);
+    let asserted = state(version(4, 1), Some(1), 7).asserted(None);
+    assert_eq!((asserted.source, asserted.origin), (None, Some(LinkId(1))));
+    assert_eq!(outcome(&central(), &edited, 1, &asserted), Outcome::Taken);
+    assert_eq!(outcome(&central(), &edited, 1, &state(version(4, 1), Some(2), 7).asserted(None)), concurrent);
+    let late = Setting { is_late: true, ..central() };
+    assert_eq!(outcome(&late, &edited, 1, &asserted), concurrent, "an earlier history has not seen it");
 }
 
 #[test]

@@ -361,6 +361,7 @@ fn flush_tombstones(store: &mut PostgresStore) -> Result<(), StoreError> {
             effective: None,
             seq: tombstone.seq,
             first: None,
+            origin: None,
             source: tombstone.source,
             base: None,
         });

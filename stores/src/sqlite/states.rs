@@ -327,6 +327,7 @@ pub(super) fn save_tombstone(
         effective: None,
         seq: tombstone.seq,
         first: None,
+        origin: None,
         source: tombstone.source,
         base: None,
     });

@@ -243,7 +243,8 @@ impl Account<'_> {
         let mut decided: BTreeMap<&Pair, usize> = BTreeMap::new();
         for (node, pairs) in self.kept.conflicts.iter().enumerate() {
             for pair in pairs.iter().filter(|pair| pair.column.is_some()) {
-                if let Some(other) = decided.insert(pair, node).filter(|other| *other != node) {
+                let other = decided.insert(pair, node).filter(|other| *other != node);
+                if let Some(other) = other.filter(|_| !self.comes_again(pair)) {
                     let (one, other) = (self.world.name(node), self.world.name(other));
                     return Err(format!("{one} and {other} both decided one conflict: {pair:?}"));
                 }
@@ -251,6 +252,13 @@ impl Account<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether one of two values may have arrived a second time, out of a backup that was put back.
+    fn comes_again(&self, pair: &Pair) -> bool {
+        let is_of = |value: &Option<String>| [&pair.winner.0, &pair.loser.0].contains(&value);
+        let mut writes = self.model().writes.values().flatten();
+        writes.any(|write| write.value.is_some() && is_of(&write.value) && self.world.may_come_again(&write.author))
     }
 
     /// "Where both ends created a record, null or the column's default gives way without a conflict": a conflict with one
@@ -285,29 +293,28 @@ impl Account<'_> {
         if self.world.plan.is_split() || self.world.plan.is_wild {
             return Ok(());
         }
+        let mut wrong = None;
         for (spot, writes) in &self.model().writes {
             let is_of = |value: &String| writes.iter().any(|write| write.value.as_ref() == Some(value));
             let table = &TABLES[spot.table];
             let is_here = table.name == pair.table && Some(table.columns[spot.column].name) == pair.column.as_deref();
-            if !is_here || !is_of(winner) || !is_of(loser) || self.model().has_repeated(spot) {
-                continue;
-            }
-            let comes_again = |write: &Write| {
-                [winner, loser].contains(&&write.value.clone().unwrap_or_default())
-                    && self.world.may_come_again(&write.author)
-            };
-            if writes.iter().any(comes_again) {
+            if !is_here || !is_of(winner) || !is_of(loser) {
                 continue;
             }
             let upon = self.model().written_upon(spot);
-            for (one, other) in [(winner, loser), (loser, winner)] {
-                if is_upon(one, other, &upon) {
-                    let (node, spot) = (self.world.name(node), self.told(spot));
-                    return Err(format!("{node} lists a conflict of {spot}, but {one} was written upon {other}"));
-                }
+            let one_upon_other =
+                [(winner, loser), (loser, winner)].into_iter().find(|(one, other)| is_upon(one, other, &upon));
+            // References say the same in several records: the pair is of the one in which they were written apart.
+            let Some((one, other)) = one_upon_other else { return Ok(()) };
+            if self.model().has_repeated(spot) || self.comes_again(pair) {
+                return Ok(());
             }
+            let (node, spot) = (self.world.name(node), self.told(spot));
+            wrong = Some(format!(
+                "{node} lists a conflict of {spot}, but {one} was written upon {other}: {pair:?} of {writes:?}"
+            ));
         }
-        Ok(())
+        wrong.map_or(Ok(()), Err)
     }
 }
 

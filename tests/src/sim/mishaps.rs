@@ -98,8 +98,13 @@ impl World {
         let fleet_node = &mut self.fleet.nodes[node];
         let published = fleet_node.published();
         fleet_node.rejoin_after(published);
+        let epoch = fleet_node.me.epoch;
         self.lives[node] += 1;
-        self.troubles[node] = None;
+        // Neither its database nor its folder knows of the history that it goes back behind: others may.
+        let is_behind_another = epoch < self.latest_epochs[node];
+        self.troubles[node] =
+            is_behind_another.then_some(Trouble { is_noticed: false, patience: 0, has_written: false });
+        self.latest_epochs[node] = epoch.max(self.latest_epochs[node]);
         self.trace.say(format!("{} begins a new history", self.name(node)));
     }
 

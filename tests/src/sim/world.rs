@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::params_from_iter;
 use saddlebag_bundler::ExportResult;
-use saddlebag_formats::BundleId;
 use saddlebag_formats::header::BundleHeader;
+use saddlebag_formats::{BundleId, Epoch};
 use saddlebag_importer::{Applied, ImportResult};
 use saddlebag_stores::sqlite::clock::use_clock;
 
@@ -70,6 +70,8 @@ pub struct World {
     made: HashMap<BundleId, (u32, u32)>,
     /// Nodes that go on from an old copy.
     pub(super) troubles: Vec<Option<Trouble>>,
+    /// The latest history that each node has ever begun.
+    pub(super) latest_epochs: Vec<Epoch>,
     /// Which nodes have gone back, each to what it was at a true time.
     pub(super) gone_back: Vec<(usize, i64)>,
     /// The backups of the plan's mishaps.
@@ -104,6 +106,7 @@ impl World {
             lives: vec![0; nodes],
             made: HashMap::new(),
             troubles: vec![None; nodes],
+            latest_epochs: vec![Epoch(0); nodes],
             gone_back: Vec::new(),
             backups: vec![None; plan.mishaps.len()],
             plan,

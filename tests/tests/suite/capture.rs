@@ -264,3 +264,19 @@ fn a_row_replaced_under_another_key_is_the_same_record() {
     assert_eq!(fleet.nodes[0].versions().len(), before);
     assert_eq!(ministry_has(&fleet, "SELECT count(*) FROM person WHERE name = 'anew'"), 1);
 }
+
+#[test]
+fn a_column_that_a_replacing_row_leaves_as_it_was_is_not_edited() {
+    let mut fleet = fleet(10);
+    clinic(&fleet, "INSERT INTO person (id, ref, name) VALUES (1, 'B', 'b'), (2, 'A', 'a')");
+    fleet.settle();
+    fleet.nodes[0].app.execute_batch("UPDATE person SET boss_id = 1 WHERE ref = 'A'").unwrap();
+    // The clinic says nothing of a boss, and there was none; what it changed before stays changed.
+    clinic(&fleet, "UPDATE person SET friend_id = 1 WHERE ref = 'A'");
+    clinic(&fleet, "INSERT OR REPLACE INTO person (id, ref, name, friend_id) VALUES (9, 'A', 'anew', 1)");
+    fleet.settle();
+    equal(&fleet);
+    assert_eq!(fleet.nodes[0].disagreements(), []);
+    let both = "SELECT count(*) FROM person WHERE name = 'anew' AND boss_id IS NOT NULL AND friend_id IS NOT NULL";
+    assert_eq!(ministry_has(&fleet, both), 1);
+}

@@ -335,6 +335,32 @@ fn a_central_that_is_put_back_twice_is_still_the_central_of_all(on: Engines) {
     }
 }
 
+on_engines!(a_clinic_that_is_put_back_behind_its_last_new_history_learns_of_it_from_its_central);
+fn a_clinic_that_is_put_back_behind_its_last_new_history_learns_of_it_from_its_central(on: Engines) {
+    // Whatever is drawn for the new epoch, it is later than the one that the clinic has forgotten.
+    for seed in [11, 12, 13] {
+        let mut fleet = fleet(on, seed);
+        let early = fleet.nodes[CLINIC].fork("early");
+        edit(&mut fleet, CLINIC, "clinic1", "once");
+        fleet.nodes[CLINIC].rejoin();
+        fleet.settle();
+        let forgotten = fleet.nodes[CLINIC].me.epoch;
+        restore(&mut fleet, CLINIC, early);
+        edit(&mut fleet, CLINIC, "clinic2", "after the restore");
+        let found = fleet.export(MINISTRY, CLINIC).iter().find_map(|bundle| fleet.nodes[CLINIC].import(bundle).err());
+        assert!(matches!(found, Some(ImportError::Outlived { .. })), "{found:?}");
+        fleet.nodes[CLINIC].rejoin();
+        assert!(fleet.nodes[CLINIC].me.epoch > forgotten);
+        fleet.settle();
+        equal(&mut fleet);
+        assert_eq!(
+            (name(&fleet, MINISTRY, "clinic1"), name(&fleet, CLINIC, "clinic1")),
+            ("once".into(), "once".into())
+        );
+        assert_eq!(name(&fleet, OTHER, "clinic2"), "after the restore");
+    }
+}
+
 on_engines!(rejoining_without_a_reason_changes_nothing_but_the_epoch);
 fn rejoining_without_a_reason_changes_nothing_but_the_epoch(on: Engines) {
     let mut fleet = fleet(on, 8);

@@ -101,6 +101,22 @@ fn what_a_district_holds_stays_there_and_is_told_to_the_clinic_alone(on: Engines
     assert!(receipts[0].reason.contains("let go by a person: it is no number"), "{receipts:?}");
 }
 
+on_engines!(what_the_ministry_says_does_not_hide_that_a_district_holds_something);
+fn what_the_ministry_says_does_not_hide_that_a_district_holds_something(on: Engines) {
+    let mut fleet = refusing(on, 36, NORTH);
+    // The ministry deletes what another clinic of the district has edited; it is kept, and that clinic is told.
+    fleet.nodes[MINISTRY].run("DELETE FROM patient WHERE uuid = 'b'");
+    fleet.nodes[NORTH_A].run("UPDATE patient SET name = 'Binta Ba' WHERE uuid = 'b'");
+    fleet.carry(NORTH_A, NORTH);
+    fleet.nodes[NORTH_A].run("UPDATE patient SET phone = 'none' WHERE uuid = 'b'");
+    fleet.carry(NORTH_A, NORTH);
+    assert_eq!(fleet.nodes[NORTH].held().len(), 1);
+    fleet.settle();
+    assert_eq!(fleet.nodes[NORTH].held().len(), 1);
+    let about_b: Vec<Outcome> = told(&mut fleet.nodes[NORTH_A]).iter().map(|receipt| receipt.outcome).collect();
+    assert_eq!(about_b, [Outcome::Quarantined]);
+}
+
 on_engines!(what_a_district_cannot_take_from_the_ministry_goes_no_further_until_it_can);
 fn what_a_district_cannot_take_from_the_ministry_goes_no_further_until_it_can(on: Engines) {
     let mut fleet = refusing(on, 34, NORTH);
