@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use saddlebag_formats::header::BundleHeader;
-use saddlebag_formats::members::Common;
+use saddlebag_formats::members::{Anew, Common};
 use saddlebag_formats::{Action, BundleId, BundleNumber, LinkId, RowState, Seq, TableChanges, Uid, Version};
 use saddlebag_stores::ledger::{Link, PeerRole, Position};
 use saddlebag_stores::lineage;
@@ -43,6 +43,10 @@ impl Importer<'_> {
         let next = link.sent.filter(|sent| sent.epoch == self.me.epoch).map_or(0, |sent| sent.number.0) + 1;
         link.history.left = common.map(|common| common.before).max(link.history.left);
         link.history.common = common.map(|common| (common, BundleNumber(next)));
+        // It may have forgotten that this node has begun a new history, too.
+        if let Some(ack) = header.ack.filter(|ack| ack.epoch < self.me.epoch) {
+            link.history.anew.get_or_insert(Anew { before: ack.epoch, known: Vec::new() });
+        }
         // Bundles made before are not what it lacks.
         link.owes_acknowledgement = true;
         let going_back = GoingBack {

@@ -31,7 +31,7 @@ pub(crate) enum Arrival {
 
 /// "Known or new is decided by number; `(after, upto]` speaks only of the feed."
 pub(crate) fn judge(header: &BundleHeader, binding: &Binding, link: &Link, own: Epoch) -> Result<Arrival, ImportError> {
-    if is_unheard(header, link, own) {
+    if is_unheard(header, binding, link, own) {
         return Ok(Arrival::Unheard);
     }
     let Some(applied) = link.applied else {
@@ -72,9 +72,17 @@ pub(crate) fn judge(header: &BundleHeader, binding: &Binding, link: &Link, own: 
 }
 
 /// Whether its sender had applied something that was lost here, and did not know so.
-fn is_unheard(header: &BundleHeader, link: &Link, own: Epoch) -> bool {
+fn is_unheard(header: &BundleHeader, binding: &Binding, link: &Link, own: Epoch) -> bool {
     let Some(ack) = header.ack.filter(|ack| ack.epoch < own) else { return false };
-    let knows = |anew: &Anew| anew.before == ack.epoch && anew.known.contains(&(ack.number, ack.id));
+    // It had heard of this node's new history, and went back to where it had not.
+    let is_later = || link.applied.is_some_and(|applied| header.epoch > applied.epoch);
+    if link.history.anew.is_none() && binding.anew.is_some() && is_later() {
+        return false;
+    }
+    // What was made before the oldest that is remembered was acknowledged once: whoever names only that went back itself.
+    let is_earlier = |anew: &Anew| anew.known.first().is_some_and(|(oldest, _)| ack.number < *oldest);
+    let knows =
+        |anew: &Anew| anew.before == ack.epoch && (is_earlier(anew) || anew.known.contains(&(ack.number, ack.id)));
     !link.history.anew.as_ref().is_some_and(knows)
 }
 
@@ -308,6 +316,23 @@ mod tests {
         assert_eq!(judged(&acknowledging(1, 1), &link), Arrival::New { applied: Seq(30) }, "nothing was lost");
         assert_eq!(judged(&acknowledging(2, 2), &link), Arrival::Unheard);
         assert_eq!(judged(&next, &link), Arrival::New { applied: Seq(30) });
+        link.history.anew = Some(Anew { before: EPOCH, known: vec![(BundleNumber(2), BundleId([2; 16]))] });
+        assert_eq!(judged(&acknowledging(1, 1), &link), Arrival::New { applied: Seq(30) }, "it went back itself");
+    }
+
+    #[test]
+    fn who_went_back_to_where_it_had_not_heard_of_a_new_history_is_listened_to() {
+        let mut link = with_history();
+        let anew = Anew { before: EPOCH, known: Vec::new() };
+        let ack = Acknowledgement { epoch: EPOCH, number: BundleNumber(9), id: BundleId([9; 16]), upto: Seq(9) };
+        let went_back = BundleHeader { epoch: Epoch(2), ack: Some(ack), ..header(1, 8, 0, 40) };
+        let binding = Binding { anew: Some(anew.clone()), ..Binding::of(&went_back, 0, None) };
+        let own = Epoch(2);
+        assert_eq!(judge(&went_back, &binding, &link, own).unwrap(), Arrival::Anew { common: Seq(0) });
+        let before = BundleHeader { epoch: EPOCH, ..went_back.clone() };
+        assert_eq!(judge(&before, &binding, &link, own).unwrap(), Arrival::Unheard, "it is of a history before");
+        link.history.anew = Some(anew);
+        assert_eq!(judge(&went_back, &binding, &link, own).unwrap(), Arrival::Unheard, "it never heard of it");
     }
 
     #[test]

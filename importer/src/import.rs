@@ -428,7 +428,16 @@ impl Importer<'_> {
         let AbsorbContext { uplink, acknowledged, .. } = context;
         let left = link.history.left.map(|epoch| Writer { node: link.peer, epoch });
         let went_on_from = link.history.went_on_from;
-        Ok(Setting { side, link: link.id, uplink, acknowledged, went_on_from, left, is_late: false, me: self.me.id })
+        Ok(Setting {
+            side,
+            link: link.id,
+            uplink,
+            acknowledged,
+            went_on_from,
+            left,
+            is_late: false,
+            me: self.me.writer(),
+        })
     }
 
     /// Makes room beside the records for columns that changes bring and this schema lacks.

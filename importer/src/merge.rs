@@ -5,7 +5,7 @@
 //! between truly concurrent edits.
 
 use saddlebag_formats::faults::{Fault, is_on};
-use saddlebag_formats::{ColumnState, LinkId, NodeId, Seq, TimeMs, Value, Version, Writer};
+use saddlebag_formats::{ColumnState, LinkId, Seq, TimeMs, Value, Version, Writer};
 use saddlebag_stores::config::ConflictPolicy;
 use saddlebag_stores::ledger::ConflictRule;
 use saddlebag_stores::raise::{base_for_next, is_unacknowledged};
@@ -35,8 +35,8 @@ pub struct Setting {
     pub uplink: Option<LinkId>,
     /// How far that central has acknowledged this node's feed.
     pub acknowledged: Seq,
-    /// This node.
-    pub me: NodeId,
+    /// This node, in its present history.
+    pub me: Writer,
     /// Up to here the other end knew this node's feed when this node's database went back to an earlier state; 0 if it
     /// never did.
     pub went_on_from: Seq,
@@ -47,10 +47,12 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// Whether what this writer wrote earlier was seen by it when it wrote later.
+    /// Whether what this writer wrote earlier was seen by it when it wrote later: of a history that was left there may have
+    /// been two copies.
     #[must_use]
     pub fn is_one_history(&self, writer: Writer) -> bool {
-        self.left.is_none_or(|left| writer.node != left.node || writer.epoch > left.epoch)
+        let is_own_past = writer.node == self.me.node && writer.epoch < self.me.epoch;
+        !is_own_past && self.left.is_none_or(|left| writer.node != left.node || writer.epoch > left.epoch)
     }
 }
 
@@ -258,7 +260,7 @@ impl Pair<'_> {
     fn is_from_a_satellite(&self, setting: &Setting) -> bool {
         let state = self.local.state;
         let from_above = setting.uplink.is_some() && state.source == setting.uplink;
-        let own = state.version.writer.node == setting.me || (state.version.is_found() && state.source.is_none());
+        let own = state.version.writer.node == setting.me.node || (state.version.is_found() && state.source.is_none());
         !own && !from_above
     }
 }

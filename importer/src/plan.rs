@@ -354,7 +354,7 @@ impl Planner<'_> {
         // Whoever entered it anew edited nothing: "a creation is never deleted by an older tombstone".
         let is_creation = whole && columns.iter().all(|(_, new)| new.base.is_none());
         // Who enters a record again after its deletion, or decided below that it stands, has seen it.
-        let has_seen_it = columns.iter().any(|(_, new)| new.base == Some(tombstone.version) || new.only_stands_again());
+        let has_seen_it = columns.iter().any(|(_, new)| new.base == Some(tombstone.version));
         let (writer, deleted) = (tombstone.version.writer, tombstone.version);
         let is_own = tombstone.source == Some(link)
             || columns.iter().any(|(_, new)| new.version.writer == writer && new.version > deleted);

@@ -201,7 +201,7 @@ impl Importer<'_> {
     fn planner_setting(&mut self, link: LinkId) -> Result<Setting, ImportError> {
         let context = AbsorbContext::of(self.me.writer(), &self.store.links()?);
         let AbsorbContext { uplink, acknowledged, .. } = context;
-        let (me, went_on_from) = (self.me.id, Seq(0));
+        let (me, went_on_from) = (self.me.writer(), Seq(0));
         Ok(Setting { side: Side::Central, link, uplink, acknowledged, me, went_on_from, left: None, is_late: false })
     }
 

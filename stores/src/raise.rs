@@ -122,8 +122,8 @@ pub fn revived(
     RowState::from_columns(&all.iter().map(column).collect::<Vec<_>>()).unwrap_or(state)
 }
 
-/// A column of a record that stands again: its base is the deletion, if the central knows of that, so that it is not taken
-/// for an edit by somebody who did not; or its own version, if the central knows that too: nobody has written anything.
+/// A column of a record that stands again. Its base is its own version, if the central knows that: nobody has written
+/// anything. Else it is the deletion, if the central knows of that, so that it is not taken for an edit by somebody who did not.
 #[must_use]
 pub fn upon_deletion(
     (id, column): (u16, ColumnState),
@@ -132,13 +132,11 @@ pub fn upon_deletion(
     acknowledged: Seq,
 ) -> ColumnState {
     let is_known = |state: &ColumnState| uplink.is_some() && !is_unacknowledged(state, uplink, acknowledged);
-    if !is_known(&tombstone.as_column()) {
-        return column;
-    }
     let before = tombstone.state.of(id);
-    let only_stands = before.version == column.version && is_known(before);
-    let base = if only_stands { column.version } else { tombstone.version };
-    ColumnState { base: Some(base), ..column }
+    if before.version == column.version && is_known(before) {
+        return ColumnState { base: Some(column.version), ..column };
+    }
+    if is_known(&tombstone.as_column()) { ColumnState { base: Some(tombstone.version), ..column } } else { column }
 }
 
 #[cfg(test)]
@@ -271,7 +269,10 @@ mod tests {
         assert_eq!(base(stood), Some(stood.version));
         assert_eq!(base(written), Some(tombstone.version));
         let unknown = Tombstone { source: None, ..tombstone.clone() };
-        assert_eq!(upon_deletion((1, stood), &unknown, Some(UPLINK), Seq(0)), stood);
+        let base = |column| upon_deletion((1, column), &unknown, Some(UPLINK), Seq(0)).base;
+        assert_eq!(base(stood), Some(stood.version), "whether the central knows of the deletion or not");
+        assert_eq!(base(written), written.base);
+        assert_eq!(upon_deletion((1, stood), &unknown, None, Seq(0)), stood, "who has no central needs no base");
     }
 
     #[test]

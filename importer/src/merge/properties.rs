@@ -1,11 +1,11 @@
 //! What holds for every decision: for all versions, sources, rules and groups of columns.
 
 use proptest::prelude::*;
-use saddlebag_formats::{Epoch, Writer};
+use saddlebag_formats::{Epoch, NodeId};
 
 use super::*;
 
-const ME: NodeId = NodeId([9; 16]);
+const ME: Writer = Writer { node: NodeId([9; 16]), epoch: Epoch(1) };
 const LINK: LinkId = LinkId(1);
 const OTHER: LinkId = LinkId(2);
 

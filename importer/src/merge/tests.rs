@@ -1,10 +1,10 @@
 //! The decision, case by case.
 
-use saddlebag_formats::{Epoch, Writer};
+use saddlebag_formats::{Epoch, NodeId};
 
 use super::*;
 
-const ME: NodeId = NodeId([9; 16]);
+const ME: Writer = Writer { node: NodeId([9; 16]), epoch: Epoch(1) };
 
 fn version(time: i64, node: u8) -> Version {
     Version { time: TimeMs(time), writer: Writer { node: NodeId([node; 16]), epoch: Epoch(1) } }
@@ -56,6 +56,15 @@ fn by(policy: ConflictPolicy, setting: &Setting, new: &New, value: i64, state: &
 
 fn conflict(incoming_wins: bool, rule: ConflictRule) -> Outcome {
     Outcome::Conflict { incoming_wins, rule }
+}
+
+#[test]
+fn what_a_node_wrote_before_its_database_went_back_was_not_seen_by_what_it_wrote_after() {
+    let before = new(2, version(5, 9), Some(Version::YOURS));
+    let since = state(version(6, 9), None, 7);
+    let anew = Setting { me: Writer { epoch: Epoch(2), ..ME }, ..central() };
+    assert_eq!(outcome(&central(), &before, 1, &since), Outcome::Returned, "one history");
+    assert_eq!(outcome(&anew, &before, 1, &since), conflict(false, ConflictRule::Newest));
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn central() -> Setting {
         link: LINK,
         uplink: None,
         acknowledged: Seq(0),
-        me: NodeId([9; 16]),
+        me: Writer { node: NodeId([9; 16]), epoch: Epoch(1) },
         went_on_from: Seq(0),
         left: None,
         is_late: false,
@@ -111,7 +111,7 @@ fn stands(state: ColumnState) -> Record {
 
 fn plan(table: &TrackedTable, setting: Setting, incoming: &Incoming, known: Option<&Known>) -> Planned {
     let tracking = Tracking { tables: vec![table.clone()], has_triggers: false };
-    let (me, now, names) = (setting.me, TimeMs(1_000), HashMap::new());
+    let (me, now, names) = (setting.me.node, TimeMs(1_000), HashMap::new());
     let planner = Planner { setting, tracking: &tracking, now, clock_doubted: false, me, names: &names };
     planner.plan(0, incoming, known, SEQ)
 }

@@ -42,6 +42,7 @@ struct Shared {
     done: Done,
     next: u64,
     failed: Option<Run>,
+    failures: u64,
     begun: Instant,
     seconds_before: u64,
 }
@@ -97,19 +98,24 @@ fn work(asked: &Asked) -> Result<bool, String> {
         None => Done::default(),
     };
     let (seconds_before, next) = (done.seconds, asked.seeds.start);
-    let shared = Mutex::new(Shared { done, next, failed: None, begun: Instant::now(), seconds_before });
+    let shared = Mutex::new(Shared { done, next, failed: None, failures: 0, begun: Instant::now(), seconds_before });
     std::thread::scope(|scope| {
         (0..asked.cores).for_each(|_| drop(scope.spawn(|| one_core(asked, &shared))));
     });
     let Ok(shared) = shared.into_inner() else { return Err("a core ended in a panic".to_owned()) };
     save(asked, &shared.done)?;
-    let Shared { done, failed, .. } = shared;
-    let is_complete = asked.seeds.clone().all(|seed| done.has(seed));
-    tell(&format!("{} seeds in {} s: {}", done.count(), done.seconds, done.seeds()));
-    if asked.record && (is_complete || failed.is_some()) {
-        record(asked, &done, failed.is_some())?;
+    let Shared { done, failed, failures, .. } = shared;
+    let left = asked.seeds.clone().filter(|seed| !done.has(*seed)).count() as u64;
+    tell(&format!(
+        "{} seeds in {} s without a failure: {}; {failures} failed",
+        done.count(),
+        done.seconds,
+        done.seeds()
+    ));
+    if asked.record && (left == failures || failed.is_some()) {
+        record(asked, &done, failures)?;
     }
-    let Some(failed) = failed else { return Ok(true) };
+    let Some(failed) = failed else { return Ok(failures == 0) };
     tell(&failed.report());
     let (fewer, left_out) = shrink(failed.seed, &Templates::new(), SHRINKING);
     tell(&format!("\nwithout the events {left_out:?}:\n{}", fewer.report()));
@@ -138,9 +144,11 @@ fn one_core(asked: &Asked, shared: &Mutex<Shared>) {
         shared.done.seconds = shared.seconds_before + shared.begun.elapsed().as_secs();
         if let Some(wrong) = run.wrong.as_ref().filter(|_| asked.all) {
             tell(&format!("seed {seed}: {}", wrong.chars().take(400).collect::<String>()));
+            shared.failures += 1;
             continue;
         }
         if run.wrong.is_some() {
+            shared.failures += 1;
             shared.failed.get_or_insert(run);
             return;
         }
@@ -169,7 +177,7 @@ fn save(asked: &Asked, done: &Done) -> Result<(), String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a page of the repository, which git keeps")]
-fn record(asked: &Asked, done: &Done, has_failed: bool) -> Result<(), String> {
+fn record(asked: &Asked, done: &Done, failures: u64) -> Result<(), String> {
     let revision = Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
     let commit = revision.map_err(|error| format!("git: {error}"))?;
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
@@ -177,10 +185,10 @@ fn record(asked: &Asked, done: &Done, has_failed: bool) -> Result<(), String> {
         date: table::day(TimeMs(i64::try_from(now_ms).unwrap_or(0))),
         commit: String::from_utf8_lossy(&commit.stdout).trim().to_owned(),
         seeds: done.seeds(),
-        count: done.count() + u64::from(has_failed),
+        count: done.count() + failures,
         centihours: done.seconds.div_ceil(36),
         cores: asked.cores,
-        failures: u64::from(has_failed),
+        failures,
     };
     let failed = |error: std::io::Error| format!("{}: {error}", table::page().display());
     let page = std::fs::read_to_string(table::page()).map_err(failed)?;

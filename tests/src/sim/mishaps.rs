@@ -81,6 +81,11 @@ impl World {
         self.gone_back.iter().any(|(node, taken_ms)| author.node == *node && author.true_ms <= *taken_ms)
     }
 
+    /// Whether the database of a node with satellites went back.
+    pub(super) fn has_a_central_gone_back(&self) -> bool {
+        self.gone_back.iter().any(|(node, _)| self.plan.centrals[1..].contains(node))
+    }
+
     /// What a node has, and what all others have.
     fn holdings(&mut self, node: usize) -> Result<(Holding, Holding), String> {
         let (mut had, mut others) = (Holding::default(), Holding::default());

@@ -108,14 +108,16 @@ impl Model {
         }
     }
 
-    /// A database is given up, with what was written into it after a time: what nobody else has may be lost.
+    /// A database is given up, with what was written into it after a time: what nobody else has may be lost. So may what it
+    /// alone kept of a decision: others may have it still, and not for long.
     pub fn give_up(&mut self, is_given_up: impl Fn(&Author) -> bool, had: &Holding, others: &Holding) {
         for (spot, writes) in &self.writes {
             for write in writes {
                 let Some(value) = &write.value else { continue };
                 let known = (spot.clone(), value.clone());
                 let was_there = is_given_up(&write.author) || had.has(&known);
-                if was_there && !others.has(&known) {
+                let is_decided = had.kept.contains(value) && !others.kept.contains(value);
+                if was_there && (is_decided || !others.has(&known)) {
                     self.lost.insert(known);
                 }
             }
@@ -197,8 +199,10 @@ impl Holding {
         }
     }
 
+    /// Whether it stands there or is kept; a reference that is kept says nothing of the record that it was written in.
     fn has(&self, known: &(Spot, String)) -> bool {
-        self.standing.contains(known) || self.kept.contains(&known.1)
+        let is_own = TABLES[known.0.table].columns[known.0.column].follow == Follow::Words;
+        self.standing.contains(known) || (is_own && self.kept.contains(&known.1))
     }
 }
 

@@ -5,6 +5,8 @@ use crate::fleet::TestEntropy;
 /// When the world begins: 2026-09-21, in milliseconds since 1970.
 pub const BEGINNING_MS: i64 = 1_790_000_000_000;
 
+/// The first seed in whose worlds the databases of centrals go back as well.
+const CENTRALS_GO_BACK_FROM: u64 = 1_000_000;
 const YEAR_MS: i64 = 31_556_952_000;
 
 /// A deployment, and what is to happen to it.
@@ -146,17 +148,19 @@ fn clocks(random: &mut TestEntropy, nodes: usize) -> Vec<i64> {
     (0..nodes).map(|_| wrong(random)).collect()
 }
 
-/// In one world of four, the databases of one or two clinics go back.
+/// In one world of four, the databases of one or two clinics go back; from a seed on, those of any nodes.
 fn mishaps(seed: u64, centrals: &[usize], events: usize) -> Vec<Mishap> {
     let mut random = randomness(seed, u64::MAX - 2);
     if random.below(4) > 0 {
         return Vec::new();
     }
-    let clinics: Vec<usize> = (1..centrals.len()).filter(|node| !centrals[1..].contains(node)).collect();
+    let is_clinic = |node: &usize| *node > 0 && !centrals[1..].contains(node);
+    let nodes: Vec<usize> =
+        (0..centrals.len()).filter(|node| seed >= CENTRALS_GO_BACK_FROM || is_clinic(node)).collect();
     let mishap = |random: &mut TestEntropy| {
         let taken = random.below(events * 3 / 4);
         let struck = taken + 1 + random.below(events - taken - 1);
-        let (node, with_folder) = (clinics[random.below(clinics.len())], random.below(2) == 0);
+        let (node, with_folder) = (nodes[random.below(nodes.len())], random.below(2) == 0);
         Mishap { node, taken, struck, with_folder, patience: [0, 3, 10, 30][random.below(4)] }
     };
     let count = 1 + random.below(3) / 2;
