@@ -56,6 +56,9 @@ impl Importer<'_> {
             is_central: link.role == PeerRole::Central,
         };
         going_back.run(self.store)?;
+        if let (PeerRole::Central, Some(common)) = (link.role, common) {
+            holding::lost_above(self.store, link.id, common.upto)?;
+        }
         Ok(holding::tell_again(self.store, link.id)?)
     }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::{LinkId, NodeId, TimeMs, Uid};
 use saddlebag_stores::ledger::{Conflict, HeldKind};
-use saddlebag_stores::record::Known;
+use saddlebag_stores::record::{Known, Tombstone};
 use saddlebag_stores::tracking::Tracking;
 use saddlebag_stores::{Store, StoreError};
 
@@ -125,6 +125,8 @@ struct Attempt {
     deleted: Deleted,
     kept: Vec<(u32, Deletion)>,
     reburied: Vec<Reburial>,
+    /// Deletions of records that are not here.
+    unseen: Vec<(usize, Tombstone)>,
 }
 
 impl<'a> Application<'a> {
@@ -180,6 +182,7 @@ impl<'a> Application<'a> {
                 Planned::Write(write) => writes.push(*write),
                 Planned::Delete(deletion) => attempt.deletions.push((number, *deletion)),
                 Planned::Keep(deletion) => attempt.kept.push((number, *deletion)),
+                Planned::Remember(tombstone) => attempt.unseen.push((index, *tombstone)),
                 Planned::Rebury(reburial) => buried.edited.push(*reburial),
                 Planned::Hold(kind, reason) => attempt.held.push((index, kind, reason)),
             }
@@ -268,6 +271,9 @@ impl<'a> Application<'a> {
             settle(&changes.all[deletion.cause], &mut notes, &mut tally);
             conflicts.extend(deletion.lost.iter().cloned());
         }
+        let (unseen, tombstones): (Vec<usize>, Vec<Tombstone>) = attempt.unseen.into_iter().unzip();
+        unseen.into_iter().for_each(|index| settle(&changes.all[index], &mut notes, &mut tally));
+        self.store.save_tombstones(&tombstones)?;
         conflicts.extend(self.rebury(changes, attempt.reburied, &mut notes, &mut tally)?);
         let mut staying: Vec<(u32, &Deletion, &str)> = Vec::new();
         for (index, reason) in &attempt.deleted.refused {

@@ -6,7 +6,7 @@ use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::members::{Outcome, Receipt};
 use saddlebag_formats::members::{decode_change, encode_change};
 use saddlebag_formats::row_state_bytes::{decode_values, encode_values};
-use saddlebag_formats::{LinkId, Seq, TimeMs, Uid, Value};
+use saddlebag_formats::{Action, LinkId, Seq, TimeMs, Uid, Value, Version};
 use saddlebag_stores::ledger::{Held, HeldKind, StoredReceipt};
 use saddlebag_stores::{Store, StoreError};
 
@@ -114,6 +114,21 @@ pub(crate) fn tell_again(store: &mut dyn Store, link: LinkId) -> Result<(), Stor
     };
     let told: Vec<_> = store.held(Some(link))?.into_iter().filter_map(receipt).collect();
     store.add_receipts(&told)
+}
+
+/// What is held of a central that went back, and lies beyond what its new history has in common with the one before, is lost
+/// there: it goes back once it is applied.
+pub(crate) fn lost_above(store: &mut dyn Store, link: LinkId, common: Seq) -> Result<(), ImportError> {
+    let damaged = |reason: String| ImportError::Damaged { what: "a held change", reason };
+    let mut marked = Vec::new();
+    for mut held in store.held(Some(link))? {
+        let (table, mut change) = decode_change(&held.change).map_err(|error| damaged(error.to_string()))?;
+        let Action::Write { columns, .. } = &mut change.action else { continue };
+        columns.iter_mut().filter(|column| column.seq > common).for_each(|column| column.base = Some(Version::YOURS));
+        held.change = encode_change(&table, &change).map_err(|error| damaged(error.to_string()))?;
+        marked.push(held);
+    }
+    Ok(store.save_held(&marked)?)
 }
 
 fn outcome(kind: HeldKind) -> Outcome {

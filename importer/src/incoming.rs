@@ -128,6 +128,7 @@ impl Incoming {
                         is_other && column.new.base.is_some() && later.after >= held.seq
                     };
                     match columns.get(&name) {
+                        Some(held) if column.new.version == held.new.version => {}
                         Some(held) if column.new.base == Some(held.new.version) => column.new.base = held.new.base,
                         Some(held) if column.new.base != held.new.base || is_unseen(held) => {
                             replaced.push((name.clone(), held.clone()))

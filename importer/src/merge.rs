@@ -236,6 +236,11 @@ impl Pair<'_> {
         if new.base == Some(loc) || (state.came_over(setting.link) && !setting.is_late) {
             return Relation::Newer;
         }
+        // What only stands again was seen by the deletion that it stood before, and by what was written upon that.
+        let upon = new.base.filter(|base| !base.is_found() && *base != Version::YOURS);
+        if setting.uplink.is_none() && upon.is_some() && upon == state.base {
+            return Relation::Newer;
+        }
         // What stands here instead was written by somebody who had seen it, or decided about here.
         if new.only_stands_again() {
             return Relation::Older;
@@ -285,6 +290,11 @@ pub fn after(outcome: Outcome, setting: &Setting, pair: &Pair<'_>, seq: Seq) -> 
 /// What is known of a column whose incoming value was taken.
 #[must_use]
 pub fn taken(setting: &Setting, new: &New, local: Option<&ColumnState>, seq: Seq) -> ColumnState {
+    // It was held here until its central had lost it.
+    if setting.side == Side::Satellite && new.base == Some(Version::YOURS) {
+        let (version, effective) = (new.version, new.effective);
+        return ColumnState { version, effective, seq, first: None, origin: None, source: None, base: new.base };
+    }
     // Only a node with a central of its own needs to know what its change was based on.
     let base = match (setting.side, setting.uplink) {
         (Side::Central, Some(_)) => local.and_then(|state| base_for_next(state, setting.uplink, setting.acknowledged)),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use saddlebag_formats::faults::{Fault, is_on};
 use saddlebag_formats::limits::TIME_MS_MAX;
-use saddlebag_formats::{ColumnState, NodeId, RowState, Seq, TimeMs, Uid, Value, Version};
+use saddlebag_formats::{ColumnState, NodeId, RowState, Seen, Seq, TimeMs, Uid, Value, Version};
 use saddlebag_stores::config::{DeletePolicy, Direction};
 use saddlebag_stores::ledger::{BesideWhy, Conflict, ConflictKind, ConflictRule, ConflictSide, HeldKind};
 use saddlebag_stores::raise::{is_unacknowledged, upon_deletion};
@@ -89,6 +89,8 @@ pub(crate) enum Planned {
     Keep(Box<Deletion>),
     /// The record was edited by somebody who had not seen that it is deleted: it stays so, unless something refers to it.
     Rebury(Box<Reburial>),
+    /// A record was deleted that this node has lost with an earlier history, if it had it: others may bring it back.
+    Remember(Box<Tombstone>),
     /// It cannot be applied now.
     Hold(HeldKind, String),
 }
@@ -147,8 +149,35 @@ impl Planner<'_> {
             (IncomingAction::Delete { version, seen, known, .. }, Some(Known::Live(record))) => {
                 self.delete(cause, table, record, (*version, *known), seen)
             }
+            (IncomingAction::Delete { version, seen, same_as: None, .. }, None) if self.may_come_back() => {
+                Planned::Remember(Box::new(self.went_unseen(table, incoming.uid, *version, (seen, seq))))
+            }
             (IncomingAction::Delete { .. }, _) => Planned::Nothing,
         }
+    }
+
+    /// Whether a record that this node does not have may come from below, where it was sent before this node went back.
+    fn may_come_back(&self) -> bool {
+        self.setting.side == Side::Satellite && self.setting.me.epoch.count() > 1
+    }
+
+    /// The tombstone of a record that this node does not have.
+    fn went_unseen(
+        &self,
+        table: &TrackedTable,
+        uid: Uid,
+        version: Version,
+        (seen, seq): (&SeenByName, Seq),
+    ) -> Tombstone {
+        let source = Some(self.setting.link);
+        let state = |column: &TrackedColumn| {
+            let Seen { version, base } = seen.of(&column.name);
+            (column.id, ColumnState { version, effective: None, seq, first: None, source, origin: None, base })
+        };
+        let columns: Vec<_> = table.columns.iter().map(state).collect();
+        let all = ColumnState { version, effective: None, seq, first: None, source, origin: None, base: None };
+        let state = RowState::from_columns(&columns).unwrap_or_else(|| RowState::uniform(all));
+        Tombstone { uid, table: table.number, version, seq, source, state, values: Vec::new(), same_as: None }
     }
 
     /// Finds the incoming columns here and gives those that are shared, with their index.

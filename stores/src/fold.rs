@@ -105,12 +105,14 @@ struct Standing {
     changed: Option<Vec<u16>>,
     at: TimeMs,
     covered: Option<Vec<(u16, Value)>>,
+    /// Whether a row came right after it was covered, at another key: it is not there any more.
+    is_replaced: bool,
 }
 
 impl Standing {
     /// The row of a row state, untouched.
     fn untouched(key: &Key) -> Self {
-        Self { origin: Some(key.clone()), changed: Some(Vec::new()), at: TimeMs(0), covered: None }
+        Self { origin: Some(key.clone()), changed: Some(Vec::new()), at: TimeMs(0), covered: None, is_replaced: false }
     }
 }
 
@@ -118,7 +120,8 @@ impl Standing {
 /// stands under a key.
 #[must_use]
 pub fn fold(mut entries: Vec<Entry>, has_state: &dyn Fn(&Key) -> bool) -> Folded {
-    let mut folder = Folder { has_state, standing: HashMap::new(), order: Vec::new(), gone: Vec::new() };
+    let mut folder =
+        Folder { has_state, standing: HashMap::new(), order: Vec::new(), gone: Vec::new(), covered: Vec::new() };
     if is_on(Fault::LateEntrySkipped) && entries.get(3).is_some() {
         entries.pop();
     }
@@ -134,14 +137,22 @@ struct Folder<'a> {
     standing: HashMap<Key, Option<Standing>>,
     order: Vec<Key>,
     gone: Vec<Gone>,
+    /// Rows that the next row to come may replace.
+    covered: Vec<Key>,
 }
 
 impl Folder<'_> {
     fn take(&mut self, entry: Entry) {
         let at = entry.at;
         match entry.event {
-            Event::Insert { key } => self.insert(key, at),
-            Event::Update { before, after, changed } => self.update(before, after, changed, at),
+            Event::Insert { key } => {
+                self.replace_covered(&key);
+                self.insert(key, at);
+            }
+            Event::Update { before, after, changed } => {
+                self.replace_covered(&after);
+                self.update(before, after, changed, at);
+            }
             Event::Delete { key, old } => {
                 if let Some(Standing { origin: Some(origin), changed, .. }) = self.remove(&key) {
                     self.gone.push(Gone { origin, old, changed, at });
@@ -150,8 +161,18 @@ impl Folder<'_> {
             Event::Covered { key, old } => {
                 if let Some(standing) = self.remove(&key) {
                     let covered = Standing { at: standing.at.max(at), covered: Some(old), ..standing };
+                    self.covered.push(key.clone());
                     self.standing.insert(key, Some(covered));
                 }
+            }
+        }
+    }
+
+    /// The rows that were in the way of the one that has come at `key` are gone.
+    fn replace_covered(&mut self, key: &Key) {
+        for covered in self.covered.drain(..).filter(|covered| covered != key) {
+            if let Some(Some(standing)) = self.standing.get_mut(&covered) {
+                standing.is_replaced = true;
             }
         }
     }
@@ -169,18 +190,28 @@ impl Folder<'_> {
     }
 
     /// A row at a key where one stood is `INSERT OR REPLACE`, which fires no delete trigger: the same record, all
-    /// of whose columns may have changed.
+    /// of whose columns may have changed. Unless the one that stood there was replaced by a row at another key before.
     fn insert(&mut self, key: Key, at: TimeMs) {
-        let before = self.remove(&key);
-        let origin = before.and_then(|before| before.origin);
-        let standing = Standing { origin, changed: None, at, covered: None };
+        let mut origin = None;
+        match self.remove(&key) {
+            Some(Standing { origin: Some(origin), covered: Some(old), is_replaced: true, changed, at }) => {
+                self.gone.push(Gone { origin, old, changed, at });
+            }
+            before => origin = before.and_then(|before| before.origin),
+        }
+        let standing = Standing { origin, changed: None, at, covered: None, is_replaced: false };
         self.standing.insert(key, Some(standing));
     }
 
     fn update(&mut self, before: Key, after: Key, changed: Vec<u16>, at: TimeMs) {
-        let mut standing =
-            self.remove(&before).unwrap_or(Standing { origin: None, changed: Some(Vec::new()), at, covered: None });
-        standing.covered = None;
+        let mut standing = self.remove(&before).unwrap_or(Standing {
+            origin: None,
+            changed: Some(Vec::new()),
+            at,
+            covered: None,
+            is_replaced: false,
+        });
+        (standing.covered, standing.is_replaced) = (None, false);
         if let Some(known) = &mut standing.changed {
             known.extend(changed);
             known.sort_unstable();
@@ -270,6 +301,18 @@ mod tests {
         let folded = fold(entries(vec![covered.clone(), Event::Insert { key: key(2) }]), &|k| *k == key(1));
         assert_eq!((folded.fresh.len(), folded.edited[0].covered.as_ref()), (1, Some(&old)));
         assert_eq!(folded.edited[0].at, TimeMs(1), "if it went, it went then");
+        // The key is used again after its row was replaced, and the row that replaced it went.
+        let again = vec![
+            covered.clone(),
+            Event::Insert { key: key(2) },
+            Event::Delete { key: key(2), old: Vec::new() },
+            Event::Insert { key: key(1) },
+        ];
+        let folded = fold(entries(again), &|k| *k == key(1));
+        assert_eq!((folded.gone.len(), folded.gone[0].old.as_slice(), folded.edited.len()), (1, old.as_slice(), 0));
+        assert_eq!(folded.fresh[0].key, key(1), "another record");
+        let same = fold(entries(vec![covered.clone(), Event::Insert { key: key(1) }]), &|_| true);
+        assert_eq!((same.gone.len(), same.edited.len()), (0, 1), "replaced at its own key");
         let folded = fold(entries(vec![covered, update(1, &[0])]), &|_| true);
         assert_eq!(folded.edited[0].covered, None, "it was still there");
     }

@@ -19,6 +19,10 @@ pub fn is_unacknowledged(column: &ColumnState, uplink: Option<LinkId>, acknowled
 /// "`base` is the version that the row state held before its first unacknowledged change."
 #[must_use]
 pub fn base_for_next(before: &ColumnState, uplink: Option<LinkId>, acknowledged: Seq) -> Option<Version> {
+    // Without a central, a base only says what setup found here and elsewhere.
+    if uplink.is_none() && !is_on(Fault::BaseJustBefore) {
+        return [Some(before.version), before.base].into_iter().flatten().find(|version| version.is_found());
+    }
     // What setup found may have been found elsewhere as well: an edit of it was made upon just that.
     let is_known =
         is_on(Fault::BaseJustBefore) || before.version.is_found() || !is_unacknowledged(before, uplink, acknowledged);
@@ -124,6 +128,7 @@ pub fn revived(
 
 /// A column of a record that stands again. Its base is its own version, if the central knows that: nobody has written
 /// anything. Else it is the deletion, if the central knows of that, so that it is not taken for an edit by somebody who did not.
+/// Where there is no central, the deletion tells what only stands again from what is written upon it.
 #[must_use]
 pub fn upon_deletion(
     (id, column): (u16, ColumnState),
@@ -133,6 +138,9 @@ pub fn upon_deletion(
 ) -> ColumnState {
     let is_known = |state: &ColumnState| uplink.is_some() && !is_unacknowledged(state, uplink, acknowledged);
     let before = tombstone.state.of(id);
+    if uplink.is_none() && before.version == column.version {
+        return ColumnState { base: Some(tombstone.version), ..column };
+    }
     if before.version == column.version && is_known(before) {
         return ColumnState { base: Some(column.version), ..column };
     }
@@ -272,7 +280,8 @@ mod tests {
         let base = |column| upon_deletion((1, column), &unknown, Some(UPLINK), Seq(0)).base;
         assert_eq!(base(stood), Some(stood.version), "whether the central knows of the deletion or not");
         assert_eq!(base(written), written.base);
-        assert_eq!(upon_deletion((1, stood), &unknown, None, Seq(0)), stood, "who has no central needs no base");
+        let of_top = |column| upon_deletion((1, column), &unknown, None, Seq(0)).base;
+        assert_eq!((of_top(stood), of_top(written)), (Some(unknown.version), written.base));
     }
 
     #[test]

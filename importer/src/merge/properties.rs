@@ -91,7 +91,9 @@ impl Column {
     /// Whether versions alone say that one was written upon the other.
     fn is_ordered(&self) -> bool {
         let (new, loc) = (self.came.version, self.state.version);
-        let is_known = self.came.base == Some(loc) || self.came.only_stands_again();
+        let is_upon = |base: Version| !base.is_found() && self.state.base == Some(base);
+        let is_known =
+            self.came.base == Some(loc) || self.came.only_stands_again() || self.came.base.is_some_and(is_upon);
         new == loc || is_known || self.state.source == Some(LINK) || new.writer == loc.writer
     }
 

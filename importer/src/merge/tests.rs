@@ -59,6 +59,19 @@ fn conflict(incoming_wins: bool, rule: ConflictRule) -> Outcome {
 }
 
 #[test]
+fn what_was_written_upon_a_deletion_has_seen_what_only_stands_again_after_it() {
+    let deletion = version(5, 3);
+    let stands_again = ColumnState { base: Some(deletion), ..state(version(4, 1), Some(2), 7) };
+    let upon = |base| new(2, version(6, 2), Some(base));
+    assert_eq!(outcome(&central(), &upon(deletion), 1, &stands_again), Outcome::Taken);
+    let concurrent = conflict(true, ConflictRule::Newest);
+    assert_eq!(outcome(&central(), &upon(version(5, 4)), 1, &stands_again), concurrent, "another deletion");
+    let found = Version::found(7);
+    let upon_found = ColumnState { base: Some(found), ..stands_again };
+    assert_eq!(outcome(&central(), &upon(found), 1, &upon_found), concurrent, "both were written upon what was found");
+}
+
+#[test]
 fn what_a_node_wrote_before_its_database_went_back_was_not_seen_by_what_it_wrote_after() {
     let before = new(2, version(5, 9), Some(Version::YOURS));
     let since = state(version(6, 9), None, 7);

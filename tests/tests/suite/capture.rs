@@ -280,3 +280,25 @@ fn a_column_that_a_replacing_row_leaves_as_it_was_is_not_edited() {
     let both = "SELECT count(*) FROM person WHERE name = 'anew' AND boss_id IS NOT NULL AND friend_id IS NOT NULL";
     assert_eq!(ministry_has(&fleet, both), 1);
 }
+
+#[test]
+fn a_row_at_the_key_of_one_that_was_replaced_and_deleted_is_another_record() {
+    let mut fleet = fleet(12);
+    clinic(&fleet, "INSERT INTO person (id, ref, name) VALUES (1, 'A', 'a')");
+    clinic(&fleet, "INSERT INTO note (person_id, text) VALUES (1, 'of A')");
+    fleet.settle();
+    fleet.nodes[0].app.execute_batch("INSERT INTO note (person_id, text) SELECT id, 'late' FROM person").unwrap();
+    clinic(&fleet, "INSERT OR REPLACE INTO person (id, ref, name) VALUES (2, 'A', 'anew')");
+    clinic(
+        &fleet,
+        "DELETE FROM note; DELETE FROM person WHERE id = 2; INSERT INTO person (id, ref, name) VALUES (1, 'B', 'b')",
+    );
+    fleet.settle();
+    equal(&fleet);
+    let of = |name: &str| {
+        format!("SELECT count(*) FROM note JOIN person ON person.id = note.person_id WHERE person.name = '{name}'")
+    };
+    assert_eq!(ministry_has(&fleet, &of("b")), 0, "nothing of one person is another's");
+    assert_eq!(ministry_has(&fleet, "SELECT count(*) FROM person WHERE name = 'b'"), 1);
+    assert_eq!(ministry_has(&fleet, "SELECT count(*) FROM note WHERE text = 'late'"), 1);
+}

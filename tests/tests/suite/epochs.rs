@@ -330,13 +330,51 @@ fn a_central_that_is_put_back_twice_is_still_the_central_of_all(on: Engines) {
     }
 }
 
+on_engines!(what_a_clinic_holds_of_what_its_central_lost_goes_back_there);
+fn what_a_clinic_holds_of_what_its_central_lost_goes_back_there(on: Engines) {
+    let mut fleet = fleet(on, 16);
+    let ministry = fleet.nodes[MINISTRY].fork("ministry before");
+    fleet.nodes[CLINIC].run("DELETE FROM visit WHERE note = 'first of clinic1'");
+    fleet.nodes[CLINIC].run("DELETE FROM person WHERE ref = 'clinic1'");
+    visit(&mut fleet, MINISTRY, "clinic1", "lost at the ministry");
+    fleet.carry(MINISTRY, CLINIC);
+    assert_eq!(fleet.nodes[CLINIC].held().len(), 1, "its patient is deleted there");
+    restore(&mut fleet, MINISTRY, ministry);
+    fleet.nodes[MINISTRY].rejoin();
+    edit(&mut fleet, MINISTRY, "clinic1", "edited, and therefore kept");
+    fleet.settle();
+    equal(&mut fleet);
+    assert_eq!(notes(&fleet, MINISTRY, "clinic1"), ["first of clinic1", "lost at the ministry"]);
+}
+
+on_engines!(what_was_deleted_while_a_district_had_lost_it_stays_deleted);
+fn what_was_deleted_while_a_district_had_lost_it_stays_deleted(on: Engines) {
+    let plan = FleetPlan { names: &["ministry", "district", "clinic"], tables: TABLES, seed: 17, engines: on };
+    let mut fleet = Fleet::tree(&plan, &[0, 0, 1], |_, app| app.execute_batch(SCHEMA).unwrap());
+    let (district, clinic) = (1, 2);
+    fleet.settle();
+    let before = fleet.nodes[district].fork("before");
+    fleet.nodes[MINISTRY].run("INSERT INTO person (ref, name) VALUES ('a', 'first')");
+    fleet.settle();
+    assert_eq!(fleet.nodes[clinic].count("person"), 1);
+    fleet.nodes[MINISTRY].run("DELETE FROM person WHERE ref = 'a'");
+    restore(&mut fleet, district, before);
+    fleet.nodes[district].rejoin();
+    fleet.carry(district, MINISTRY);
+    fleet.carry(MINISTRY, district);
+    fleet.settle();
+    for node in [MINISTRY, district, clinic] {
+        assert_eq!(fleet.nodes[node].count("person"), 0, "node {node}");
+    }
+}
+
 on_engines!(both_ends_of_a_link_are_put_back);
 fn both_ends_of_a_link_are_put_back(on: Engines) {
     let mut fleet = fleet(on, 14);
-    let ministry = fleet.nodes[MINISTRY].fork("ministry");
+    let ministry = fleet.nodes[MINISTRY].fork("ministry before");
     edit(&mut fleet, CLINIC, "clinic1", "once");
     fleet.settle();
-    let clinic = fleet.nodes[CLINIC].fork("clinic");
+    let clinic = fleet.nodes[CLINIC].fork("clinic before");
     edit(&mut fleet, OTHER, "other1", "once");
     fleet.settle();
     restore(&mut fleet, MINISTRY, ministry);
@@ -356,13 +394,13 @@ fn both_ends_of_a_link_are_put_back(on: Engines) {
 on_engines!(a_central_that_is_put_back_forgets_that_its_clinic_was);
 fn a_central_that_is_put_back_forgets_that_its_clinic_was(on: Engines) {
     let mut fleet = fleet(on, 15);
-    let clinic = fleet.nodes[CLINIC].fork("clinic");
+    let clinic = fleet.nodes[CLINIC].fork("clinic before");
     edit(&mut fleet, MINISTRY, "ministry1", "once");
     edit(&mut fleet, CLINIC, "clinic1", "once");
     fleet.settle();
     restore(&mut fleet, CLINIC, clinic);
     fleet.nodes[CLINIC].rejoin();
-    let ministry = fleet.nodes[MINISTRY].fork("ministry");
+    let ministry = fleet.nodes[MINISTRY].fork("ministry before");
     edit(&mut fleet, CLINIC, "clinic2", "after the restore");
     fleet.settle();
     equal(&mut fleet);
