@@ -42,10 +42,10 @@ impl World {
         Ok(())
     }
 
-    /// Everybody speaks to everybody; says whether anything new was said.
+    /// Everybody speaks to everybody; says whether anything new was said, or heard.
     fn round(&mut self) -> Result<bool, String> {
         self.pass(1_000);
-        let mut any_news = false;
+        let (mut any_news, heard) = (false, self.applied.len());
         for (satellite, central) in self.fleet.links() {
             for (from, to) in [(satellite, central), (central, satellite)] {
                 let (bundles, is_new) = self.export(from, to)?;
@@ -55,7 +55,7 @@ impl World {
                 }
             }
         }
-        Ok(any_news)
+        Ok(any_news || self.applied.len() > heard)
     }
 
     fn check(&mut self) -> Result<(), String> {
