@@ -209,6 +209,37 @@ fn a_restored_database_that_rejoins_gets_back_what_it_had_sent() {
     assert!(!rejoin::plan(&mut clinic.open()).unwrap().has_reason());
 }
 
+#[test]
+fn a_node_whose_folder_went_back_too_learns_of_its_later_history_from_its_neighbour() {
+    let (world, clinic, ministry) = World::pair();
+    for place in [&clinic, &ministry, &clinic] {
+        place.sync(&world.stick());
+    }
+    let (backup, mark) = (world.root.path().join("backup.db"), world.root.path().join("backup.mark"));
+    fs::copy(&clinic.database, &backup).unwrap();
+    fs::copy(clinic.folder.join("high-water"), &mark).unwrap();
+    let forgotten = rejoin::rejoin(&mut clinic.open()).unwrap().epoch;
+    clinic.application(ANNA);
+    let expected = clinic.shows();
+    for place in [&clinic, &ministry] {
+        assert!(!place.sync(&world.stick()).any_refused());
+    }
+    fs::copy(&backup, &clinic.database).unwrap();
+    fs::copy(&mark, clinic.folder.join("high-water")).unwrap();
+    let report = clinic.sync(&world.stick());
+    assert!(report.any_refused(), "{report:#?}");
+    assert!(rejoin::plan(&mut clinic.open()).unwrap().has_reason());
+    let rejoined = rejoin::rejoin(&mut clinic.open()).unwrap();
+    // What is drawn for an epoch is its second half: only the count decides.
+    let count = |epoch: &str| u32::from_str_radix(&epoch[..8], 16).unwrap();
+    assert_eq!(count(&rejoined.epoch), count(&forgotten) + 1);
+    for place in [&clinic, &ministry, &clinic, &ministry] {
+        let report = place.sync(&world.stick());
+        assert!(!report.any_refused(), "{report:#?}");
+    }
+    assert_eq!((clinic.shows(), ministry.shows()), (expected.clone(), expected));
+}
+
 /// The application was installed anew at a place: an empty database lies where the old one was.
 fn replace(world: &World, place: &Place) {
     for end in ["", "-wal", "-shm"] {
