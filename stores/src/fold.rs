@@ -160,7 +160,8 @@ impl Folder<'_> {
             }
             Event::Covered { key, old } => {
                 if let Some(standing) = self.remove(&key) {
-                    let covered = Standing { at: standing.at.max(at), covered: Some(old), ..standing };
+                    let at = standing.at.max(at);
+                    let covered = Standing { at, covered: Some(old), is_replaced: false, ..standing };
                     self.covered.push(key.clone());
                     self.standing.insert(key, Some(covered));
                 }
@@ -313,6 +314,10 @@ mod tests {
         assert_eq!(folded.fresh[0].key, key(1), "another record");
         let same = fold(entries(vec![covered.clone(), Event::Insert { key: key(1) }]), &|_| true);
         assert_eq!((same.gone.len(), same.edited.len()), (0, 1), "replaced at its own key");
+        let ignored =
+            vec![covered.clone(), Event::Insert { key: key(5) }, covered.clone(), Event::Insert { key: key(1) }];
+        let same = fold(entries(ignored), &|k| *k == key(1));
+        assert_eq!((same.gone.len(), same.edited.len()), (0, 1), "it was still there when it was covered again");
         let folded = fold(entries(vec![covered, update(1, &[0])]), &|_| true);
         assert_eq!(folded.edited[0].covered, None, "it was still there");
     }
