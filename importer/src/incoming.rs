@@ -127,10 +127,15 @@ impl Incoming {
                         let is_other = column.new.version != held.new.version;
                         is_other && column.new.base.is_some() && later.after >= held.seq
                     };
+                    // Its writer went back to before it had written what is held.
+                    let is_forgotten = |held: &IncomingColumn| {
+                        let (now, then) = (column.new.version, held.new.version);
+                        now.writer.node == then.writer.node && (now < then || now.writer.epoch > then.writer.epoch)
+                    };
                     match columns.get(&name) {
                         Some(held) if column.new.version == held.new.version => {}
                         Some(held) if column.new.base == Some(held.new.version) => column.new.base = held.new.base,
-                        Some(held) if column.new.base != held.new.base || is_unseen(held) => {
+                        Some(held) if column.new.base != held.new.base || is_unseen(held) || is_forgotten(held) => {
                             replaced.push((name.clone(), held.clone()))
                         }
                         _ => {}
@@ -313,6 +318,19 @@ mod tests {
         later.after = Seq(1);
         let replaced = held().overlay(later);
         assert_eq!(replaced.iter().map(|(column, _)| column.as_str()).collect::<Vec<_>>(), ["b"]);
+    }
+
+    #[test]
+    fn what_its_writer_has_forgotten_is_given_back() {
+        let held = || Incoming::new(&description(), write(true, &[(0, 30, None, 1)]), Seq(0)).unwrap();
+        let given_back = |time, epoch| {
+            let mut later = Incoming::new(&description(), write(true, &[(0, time, None, 1)]), Seq(0)).unwrap();
+            let IncomingAction::Write { columns, .. } = &mut later.action else { panic!("a write") };
+            columns.values_mut().for_each(|column| column.new.version.writer.epoch = Epoch(epoch));
+            held().overlay(later).len()
+        };
+        assert_eq!([given_back(40, 1), given_back(30, 1)], [0, 0], "written upon it, and the same");
+        assert_eq!([given_back(20, 1), given_back(40, 2)], [1, 1], "older than it, and of a later history");
     }
 
     #[test]
