@@ -5,7 +5,7 @@ use saddlebag_formats::header::BundleHeader;
 use saddlebag_formats::limits::SENT_BUNDLES_MAX;
 use saddlebag_formats::members::anew::id_prefix;
 use saddlebag_formats::members::{Anew, Binding};
-use saddlebag_formats::{BundleNumber, Epoch, SentBundle, Seq};
+use saddlebag_formats::{BundleId, BundleNumber, Epoch, SentBundle, Seq};
 use saddlebag_stores::ledger::{Link, PeerRole, Position};
 
 use crate::error::ImportError;
@@ -148,7 +148,16 @@ pub(crate) fn acknowledge(
     link: &mut Link,
     own: Epoch,
 ) -> Result<Option<BundleNumber>, ImportError> {
-    let Some(ack) = header.ack.filter(|ack| ack.epoch >= own) else { return Ok(None) };
+    let Some(ack) = header.ack else { return Ok(None) };
+    if ack.epoch < own {
+        // A bundle of the history before that belongs to this one as well: it was made upon what that brought.
+        let is_common = |anew: &Anew| anew.before == ack.epoch && anew.known.contains(&(ack.number, ack.id));
+        if link.history.anew.as_ref().is_some_and(is_common) && ack.upto > link.acknowledged_upto(own) {
+            let (number, id) = (BundleNumber(0), BundleId([0; 16]));
+            link.acknowledged = Some(Position { epoch: own, number, id, upto: ack.upto });
+        }
+        return Ok(None);
+    }
     let never_made = || ImportError::NeverMade { from: link.name.clone(), number: ack.number };
     let sent = link.sent.ok_or_else(never_made)?;
     if ack.epoch != sent.epoch {
@@ -186,7 +195,7 @@ mod tests {
     use saddlebag_formats::header::{Acknowledgement, KeyId};
     use saddlebag_formats::history::AppliedBundle;
     use saddlebag_formats::payload_binding::PayloadBinding;
-    use saddlebag_formats::{BundleId, DeploymentId, Epoch, NodeId, TimeMs};
+    use saddlebag_formats::{DeploymentId, NodeId, TimeMs};
     use saddlebag_stores::ledger::PeerRole;
 
     const EPOCH: Epoch = Epoch(1);
@@ -318,6 +327,22 @@ mod tests {
         assert_eq!(judged(&next, &link), Arrival::New { applied: Seq(30) });
         link.history.anew = Some(Anew { before: EPOCH, known: vec![(BundleNumber(2), BundleId([2; 16]))] });
         assert_eq!(judged(&acknowledging(1, 1), &link), Arrival::New { applied: Seq(30) }, "it went back itself");
+    }
+
+    #[test]
+    fn what_was_acknowledged_of_a_history_before_counts_as_far_as_it_is_common() {
+        let known = vec![(BundleNumber(1), BundleId([1; 16]))];
+        let acknowledged = |number: u64, id: u8| {
+            let mut link = with_history();
+            link.history.anew = Some(Anew { before: EPOCH, known: known.clone() });
+            let ack =
+                Acknowledgement { epoch: EPOCH, number: BundleNumber(number), id: BundleId([id; 16]), upto: Seq(9) };
+            let header = BundleHeader { ack: Some(ack), ..header(4, 4, 30, 40) };
+            assert_eq!(acknowledge(&header, &mut link, Epoch(2)).unwrap(), None);
+            assert!(link.history.anew.is_some(), "it has not heard of the new one");
+            link.acknowledged_upto(Epoch(2))
+        };
+        assert_eq!([acknowledged(1, 1), acknowledged(2, 2), acknowledged(1, 7)], [Seq(9), Seq(0), Seq(0)]);
     }
 
     #[test]
