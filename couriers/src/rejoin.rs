@@ -161,8 +161,7 @@ pub fn rejoin(node: &mut Node) -> Result<Rejoined, NodeError> {
     let published = HighWater::read(node.high_water())?.map_or(before, |mark| mark.epoch);
     let (entropy, at) = (&mut *node.entropy, node.clock.now());
     let (now, peers) = transaction(&mut *node.store, Access::Write, |store| {
-        let latest = [Some(before), Some(published), lineage::outlived_by(store)?].into_iter().flatten().max();
-        let now = replaced::next_epoch(latest.unwrap_or(before), entropy);
+        let now = replaced::next_epoch(lineage::latest(store, before.max(published))?, entropy);
         settings::write_epoch(store, now)?;
         lineage::begin_anew(store, before, now)?;
         store.log(&[replaced::begun((before, now), at)])?;

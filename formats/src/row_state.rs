@@ -28,6 +28,12 @@ pub struct ColumnState {
 }
 
 impl ColumnState {
+    /// A version at a place in the feed, of which nothing else is known: written here, upon nothing.
+    #[must_use]
+    pub const fn new(version: Version, seq: Seq) -> Self {
+        Self { version, effective: None, seq, first: None, source: None, origin: None, base: None }
+    }
+
     /// Where this version first stood in the feed: whoever has taken in the feed up to there has had it, and perhaps
     /// something that was written upon it.
     #[must_use]

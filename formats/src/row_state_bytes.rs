@@ -97,18 +97,10 @@ pub fn decode_row_state(bytes: &[u8], writer: &dyn Fn(u32) -> Option<Writer>) ->
 }
 
 /// What the row's own layer is a difference to: nothing.
-const NOTHING: ColumnState = ColumnState {
-    version: Version {
-        time: TimeMs(0),
-        writer: Writer { node: crate::ids::NodeId([0; 16]), epoch: crate::ids::Epoch(0) },
-    },
-    effective: None,
-    seq: Seq(0),
-    first: None,
-    origin: None,
-    source: None,
-    base: None,
-};
+const NOTHING: ColumnState = ColumnState::new(
+    Version { time: TimeMs(0), writer: Writer { node: crate::ids::NodeId([0; 16]), epoch: crate::ids::Epoch(0) } },
+    Seq(0),
+);
 
 fn put_layer(
     bytes: &mut Vec<u8>,
@@ -159,15 +151,7 @@ fn take_layer(
     let wrote = take_writer(rest, writer)?;
     let time = origin.version.time.0.wrapping_add(take_signed(rest).ok_or(damaged("time"))?);
     let seq = origin.seq.0.wrapping_add(take_signed(rest).ok_or(damaged("seq"))? as u64);
-    let mut layer = ColumnState {
-        version: Version { time: TimeMs(time), writer: wrote },
-        effective: None,
-        seq: Seq(seq),
-        first: None,
-        origin: None,
-        source: None,
-        base: None,
-    };
+    let mut layer = ColumnState::new(Version { time: TimeMs(time), writer: wrote }, Seq(seq));
     if flags & EFFECTIVE != 0 {
         let shift = take_signed(rest).ok_or(damaged("effective time"))?;
         layer.effective = Some(TimeMs(time.wrapping_add(shift)));
@@ -321,15 +305,7 @@ mod tests {
     #[test]
     fn a_uniform_state_is_short() {
         let at = |time, by| Version { time: TimeMs(time), writer: writer(by).unwrap() };
-        let mut row = ColumnState {
-            version: at(1_795_256_100_123, 1),
-            effective: None,
-            seq: Seq(100_000),
-            first: None,
-            origin: None,
-            source: None,
-            base: None,
-        };
+        let mut row = ColumnState::new(at(1_795_256_100_123, 1), Seq(100_000));
         assert_eq!(encode(&RowState::uniform(row)).len(), 12);
         row.source = Some(LinkId(3));
         row.base = Some(at(1_795_000_000_000, 2));

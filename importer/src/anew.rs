@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 
 use saddlebag_formats::header::BundleHeader;
 use saddlebag_formats::members::{Anew, Common};
-use saddlebag_formats::{Action, BundleId, BundleNumber, LinkId, RowState, Seq, TableChanges, Uid, Version};
+use saddlebag_formats::{Action, BundleNumber, LinkId, RowState, Seq, TableChanges, Uid, Version};
 use saddlebag_stores::ledger::{Link, PeerRole, Position};
 use saddlebag_stores::lineage;
 use saddlebag_stores::record::{Known, Record, Tombstone};
@@ -65,7 +65,7 @@ impl Importer<'_> {
     /// What the other end has applied of this node's stream, in terms of the present history.
     fn said_position(&mut self, link: &Link, header: &BundleHeader) -> Result<Position, ImportError> {
         let epoch = self.me.epoch;
-        let carried = |upto| Position { epoch, number: BundleNumber(0), id: BundleId([0; 16]), upto };
+        let carried = |upto| Position::carried(epoch, upto);
         let Some(ack) = header.ack else { return Ok(carried(Seq(0))) };
         let never_made = || ImportError::NeverMade { from: link.name.clone(), number: ack.number };
         if ack.epoch > epoch || ack.upto > self.store.last_seq()? {

@@ -1,11 +1,11 @@
 //! Where a bundle stands in its stream: new, seen before, too early, or of another history.
 
 use saddlebag_formats::faults::{Fault, is_on};
-use saddlebag_formats::header::BundleHeader;
+use saddlebag_formats::header::{Acknowledgement, BundleHeader};
 use saddlebag_formats::limits::SENT_BUNDLES_MAX;
 use saddlebag_formats::members::anew::id_prefix;
 use saddlebag_formats::members::{Anew, Binding};
-use saddlebag_formats::{BundleId, BundleNumber, Epoch, SentBundle, Seq};
+use saddlebag_formats::{BundleNumber, Epoch, SentBundle, Seq};
 use saddlebag_stores::ledger::{Link, PeerRole, Position};
 
 use crate::error::ImportError;
@@ -81,9 +81,13 @@ fn is_unheard(header: &BundleHeader, binding: &Binding, link: &Link, own: Epoch)
     }
     // What was made before the oldest that is remembered was acknowledged once: whoever names only that went back itself.
     let is_earlier = |anew: &Anew| anew.known.first().is_some_and(|(oldest, _)| ack.number < *oldest);
-    let knows =
-        |anew: &Anew| anew.before == ack.epoch && (is_earlier(anew) || anew.known.contains(&(ack.number, ack.id)));
+    let knows = |anew: &Anew| is_common(anew, &ack) || (anew.before == ack.epoch && is_earlier(anew));
     !link.history.anew.as_ref().is_some_and(knows)
+}
+
+/// Whether what is acknowledged is a bundle of the history before that belongs to the present one as well.
+fn is_common(anew: &Anew, ack: &Acknowledgement) -> bool {
+    anew.before == ack.epoch && anew.known.contains(&(ack.number, ack.id))
 }
 
 /// Refuses what answers a later history of this node: its database was put back, or is a copy of another one that went on.
@@ -151,10 +155,10 @@ pub(crate) fn acknowledge(
     let Some(ack) = header.ack else { return Ok(None) };
     if ack.epoch < own {
         // A bundle of the history before that belongs to this one as well: it was made upon what that brought.
-        let is_common = |anew: &Anew| anew.before == ack.epoch && anew.known.contains(&(ack.number, ack.id));
-        if link.history.anew.as_ref().is_some_and(is_common) && ack.upto > link.acknowledged_upto(own) {
-            let (number, id) = (BundleNumber(0), BundleId([0; 16]));
-            link.acknowledged = Some(Position { epoch: own, number, id, upto: ack.upto });
+        if link.history.anew.as_ref().is_some_and(|anew| is_common(anew, &ack))
+            && ack.upto > link.acknowledged_upto(own)
+        {
+            link.acknowledged = Some(Position::carried(own, ack.upto));
         }
         return Ok(None);
     }
@@ -192,10 +196,10 @@ fn is_possible(upto: Seq, made: &[SentBundle]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use saddlebag_formats::header::{Acknowledgement, KeyId};
+    use saddlebag_formats::header::KeyId;
     use saddlebag_formats::history::AppliedBundle;
     use saddlebag_formats::payload_binding::PayloadBinding;
-    use saddlebag_formats::{DeploymentId, NodeId, TimeMs};
+    use saddlebag_formats::{BundleId, DeploymentId, NodeId, TimeMs};
     use saddlebag_stores::ledger::PeerRole;
 
     const EPOCH: Epoch = Epoch(1);

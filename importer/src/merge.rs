@@ -292,8 +292,7 @@ pub fn after(outcome: Outcome, setting: &Setting, pair: &Pair<'_>, seq: Seq) -> 
 pub fn taken(setting: &Setting, new: &New, local: Option<&ColumnState>, seq: Seq) -> ColumnState {
     // It was held here until its central had lost it.
     if setting.side == Side::Satellite && new.base == Some(Version::YOURS) {
-        let (version, effective) = (new.version, new.effective);
-        return ColumnState { version, effective, seq, first: None, origin: None, source: None, base: new.base };
+        return ColumnState { effective: new.effective, base: new.base, ..ColumnState::new(new.version, seq) };
     }
     // Only a node with a central of its own needs to know what its change was based on.
     let base = match (setting.side, setting.uplink) {
@@ -307,7 +306,7 @@ pub fn taken(setting: &Setting, new: &New, local: Option<&ColumnState>, seq: Seq
     };
     // A satellite may have gone on since it sent what was held: it is told what stands.
     let source = Some(setting.link).filter(|_| setting.side == Side::Satellite || new.known.is_none());
-    ColumnState { version: new.version, effective: new.effective, seq, first: None, origin: None, source, base }
+    ColumnState { effective: new.effective, source, base, ..ColumnState::new(new.version, seq) }
 }
 
 /// What is known of a column whose value stands and must reach the link that sent another one.

@@ -175,16 +175,7 @@ impl Merge<'_> {
     }
 
     fn nothing_known(&self, seq: Seq) -> RowState {
-        let version = self.version;
-        RowState::uniform(ColumnState {
-            version,
-            effective: None,
-            seq,
-            first: None,
-            origin: None,
-            source: self.source,
-            base: None,
-        })
+        RowState::uniform(ColumnState { source: self.source, ..ColumnState::new(self.version, seq) })
     }
 
     /// Values of a record that goes, written here, that whoever decided has not seen; those that he had seen are listed

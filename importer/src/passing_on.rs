@@ -23,8 +23,11 @@ pub(crate) fn pass_on(store: &mut dyn Store, link: &Link, receipts: &[StoredRece
     let before = PassedOn::read(store)?;
     let (mut told, mut passed_on) = (before.clone(), Vec::new());
     let known = look_up(store, receipts)?;
-    let held_here: BTreeSet<(LinkId, String, Uid)> =
-        store.held(None)?.into_iter().map(|held| (held.link, held.table, held.uid)).collect();
+    let held_here: BTreeSet<(LinkId, String, Uid)> = if receipts.iter().any(|stored| may_hide(&stored.receipt)) {
+        store.held(None)?.into_iter().map(|held| (held.link, held.table, held.uid)).collect()
+    } else {
+        BTreeSet::new()
+    };
     for StoredReceipt { receipt, .. } in receipts {
         let to: BTreeSet<LinkId> = match receipt.outcome {
             // Who was never told that it was held need not hear that it is not.
@@ -35,13 +38,10 @@ pub(crate) fn pass_on(store: &mut dyn Store, link: &Link, receipts: &[StoredRece
             }
         };
         for satellite in to {
-            let is_kept = matches!(receipt.outcome, Outcome::Parked | Outcome::Quarantined);
-            if is_kept {
+            if is_held(receipt) {
                 told.note(receipt, satellite);
             }
-            // Of a record there is one word at a time: that something of it is held here matters more.
-            let here = (satellite, receipt.table.clone(), receipt.uid);
-            if !is_kept && receipt.column.is_none() && held_here.contains(&here) {
+            if may_hide(receipt) && held_here.contains(&(satellite, receipt.table.clone(), receipt.uid)) {
                 continue;
             }
             let reason = format!("{}: {}", link.name, receipt.reason);
@@ -53,6 +53,17 @@ pub(crate) fn pass_on(store: &mut dyn Store, link: &Link, receipts: &[StoredRece
         told.write(store)?;
     }
     store.add_receipts(&passed_on)
+}
+
+/// Whether it says that a change is held.
+fn is_held(receipt: &Receipt) -> bool {
+    matches!(receipt.outcome, Outcome::Parked | Outcome::Quarantined)
+}
+
+/// Whether it would take the place of what is said of a record that is held here. Of a record there is one word at a time,
+/// and that something of it is held matters more.
+fn may_hide(receipt: &Receipt) -> bool {
+    receipt.column.is_none() && !is_held(receipt)
 }
 
 /// A record that a receipt speaks of.

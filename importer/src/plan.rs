@@ -170,13 +170,9 @@ impl Planner<'_> {
         (seen, seq): (&SeenByName, Seq),
     ) -> Tombstone {
         let source = Some(self.setting.link);
-        let state = |column: &TrackedColumn| {
-            let Seen { version, base } = seen.of(&column.name);
-            (column.id, ColumnState { version, effective: None, seq, first: None, source, origin: None, base })
-        };
-        let columns: Vec<_> = table.columns.iter().map(state).collect();
-        let all = ColumnState { version, effective: None, seq, first: None, source, origin: None, base: None };
-        let state = RowState::from_columns(&columns).unwrap_or_else(|| RowState::uniform(all));
+        let known = |Seen { version, base }| ColumnState { source, base, ..ColumnState::new(version, seq) };
+        let mut state = RowState::uniform(known(seen.row));
+        table.columns.iter().for_each(|column| state.set(column.id, known(seen.of(&column.name))));
         Tombstone { uid, table: table.number, version, seq, source, state, values: Vec::new(), same_as: None }
     }
 

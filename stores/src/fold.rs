@@ -110,9 +110,13 @@ struct Standing {
 }
 
 impl Standing {
+    fn new(origin: Option<Key>, changed: Option<Vec<u16>>, at: TimeMs) -> Self {
+        Self { origin, changed, at, covered: None, is_replaced: false }
+    }
+
     /// The row of a row state, untouched.
     fn untouched(key: &Key) -> Self {
-        Self { origin: Some(key.clone()), changed: Some(Vec::new()), at: TimeMs(0), covered: None, is_replaced: false }
+        Self::new(Some(key.clone()), Some(Vec::new()), TimeMs(0))
     }
 }
 
@@ -193,25 +197,18 @@ impl Folder<'_> {
     /// A row at a key where one stood is `INSERT OR REPLACE`, which fires no delete trigger: the same record, all
     /// of whose columns may have changed. Unless the one that stood there was replaced by a row at another key before.
     fn insert(&mut self, key: Key, at: TimeMs) {
-        let mut origin = None;
-        match self.remove(&key) {
+        let origin = match self.remove(&key) {
             Some(Standing { origin: Some(origin), covered: Some(old), is_replaced: true, changed, at }) => {
                 self.gone.push(Gone { origin, old, changed, at });
+                None
             }
-            before => origin = before.and_then(|before| before.origin),
-        }
-        let standing = Standing { origin, changed: None, at, covered: None, is_replaced: false };
-        self.standing.insert(key, Some(standing));
+            before => before.and_then(|before| before.origin),
+        };
+        self.standing.insert(key, Some(Standing::new(origin, None, at)));
     }
 
     fn update(&mut self, before: Key, after: Key, changed: Vec<u16>, at: TimeMs) {
-        let mut standing = self.remove(&before).unwrap_or(Standing {
-            origin: None,
-            changed: Some(Vec::new()),
-            at,
-            covered: None,
-            is_replaced: false,
-        });
+        let mut standing = self.remove(&before).unwrap_or(Standing::new(None, Some(Vec::new()), at));
         (standing.covered, standing.is_replaced) = (None, false);
         if let Some(known) = &mut standing.changed {
             known.extend(changed);

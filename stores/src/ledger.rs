@@ -37,6 +37,14 @@ pub struct Position {
     pub upto: Seq,
 }
 
+impl Position {
+    /// How much of a stream is known without a bundle that says so: it came with an earlier history.
+    #[must_use]
+    pub fn carried(epoch: Epoch, upto: Seq) -> Self {
+        Self { epoch, number: BundleNumber(0), id: BundleId([0; 16]), upto }
+    }
+}
+
 /// A link to a neighbour, both directions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {

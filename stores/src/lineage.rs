@@ -3,7 +3,7 @@
 //! Invariant: one entry for each earlier epoch, in the order of the epochs.
 
 use saddlebag_formats::members::Anew;
-use saddlebag_formats::{BundleId, BundleNumber, Epoch, Seq};
+use saddlebag_formats::{Epoch, Seq};
 
 use crate::error::StoreError;
 use crate::ledger::Position;
@@ -79,7 +79,7 @@ pub fn begin_anew(store: &mut dyn Store, before: Epoch, now: Epoch) -> Result<()
     add(store, Earlier { epoch: before, upto })?;
     for mut link in links {
         let acknowledged = link.acknowledged_upto(before);
-        let carried = Position { epoch: now, number: BundleNumber(0), id: BundleId([0; 16]), upto: acknowledged };
+        let carried = Position::carried(now, acknowledged);
         let known = link.unacknowledged.drain(..).map(|made| (made.number, made.id)).collect();
         // Nobody may have heard of a new beginning before this one.
         let unheard = link.history.anew.take();
@@ -93,14 +93,14 @@ pub fn begin_anew(store: &mut dyn Store, before: Epoch, now: Epoch) -> Result<()
     Ok(())
 }
 
-/// The latest history of this node that any other end has told of, if its database was put back to one before that. Needs a
-/// transaction.
+/// The latest history of this node: `known`, or one that another end has told of, where its database was put back to one
+/// before that. Needs a transaction.
 ///
 /// # Errors
 /// The store's.
-pub fn outlived_by(store: &mut dyn Store) -> Result<Option<Epoch>, StoreError> {
-    let links = store.links()?;
-    Ok(links.into_iter().filter_map(|link| link.history.stopped?.outlived_by).max())
+pub fn latest(store: &mut dyn Store, known: Epoch) -> Result<Epoch, StoreError> {
+    let told = store.links()?.into_iter().filter_map(|link| link.history.stopped?.outlived_by).max();
+    Ok(told.map_or(known, |told| told.max(known)))
 }
 
 /// How much of the feed of an earlier epoch up to `upto` belongs to the present one as well.

@@ -43,15 +43,7 @@ pub fn created(at: TimeMs, found: Option<u64>, context: &AbsorbContext, seq: Seq
         (TimeMs(0), None) => Version { time: TimeMs(0), writer: context.writer },
         _ => Version::after(None, at, context.writer),
     };
-    RowState::uniform(ColumnState {
-        version,
-        effective: None,
-        seq,
-        first: None,
-        origin: None,
-        source: None,
-        base: None,
-    })
+    RowState::uniform(ColumnState::new(version, seq))
 }
 
 /// A record some of whose columns were edited.
@@ -73,7 +65,7 @@ pub fn edited(
         }
         let base = base_for_next(known, context.uplink, context.acknowledged);
         let source = known.source.filter(|_| is_on(Fault::SourceKept));
-        (id, ColumnState { version, effective, seq, first: None, origin: None, source, base })
+        (id, ColumnState { effective, source, base, ..ColumnState::new(version, seq) })
     };
     let columns: Vec<_> = all.iter().map(|id| column(*id)).collect();
     RowState::from_columns(&columns).unwrap_or_else(|| before.clone())
@@ -92,7 +84,7 @@ fn effective_upon(before: &RowState, version: Version, wall: TimeMs) -> Option<T
 #[must_use]
 pub fn first_seen(before: &RowState, columns: &[u16], all: &[u16], hash: u64, seq: Seq) -> RowState {
     let version = Version::found(hash);
-    let new = ColumnState { version, effective: None, seq, first: None, origin: None, source: None, base: None };
+    let new = ColumnState::new(version, seq);
     let column = |id: &u16| (*id, if columns.contains(id) { new } else { *before.of(*id) });
     RowState::from_columns(&all.iter().map(column).collect::<Vec<_>>()).unwrap_or_else(|| before.clone())
 }
@@ -162,15 +154,7 @@ mod tests {
 
     fn from_central() -> RowState {
         let version = Version { time: TimeMs(100), writer: CENTRAL };
-        RowState::uniform(ColumnState {
-            version,
-            effective: None,
-            seq: Seq(5),
-            first: None,
-            origin: None,
-            source: Some(UPLINK),
-            base: None,
-        })
+        RowState::uniform(ColumnState { source: Some(UPLINK), ..ColumnState::new(version, Seq(5)) })
     }
 
     #[test]

@@ -61,16 +61,7 @@ impl Tombstone {
     /// The deletion as the state of a column, to ask whether it is acknowledged.
     #[must_use]
     pub fn as_column(&self) -> ColumnState {
-        let Self { version, seq, source, .. } = self;
-        ColumnState {
-            version: *version,
-            effective: None,
-            seq: *seq,
-            first: None,
-            source: *source,
-            base: None,
-            origin: None,
-        }
+        ColumnState { source: self.source, ..ColumnState::new(self.version, self.seq) }
     }
 }
 

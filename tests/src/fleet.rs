@@ -517,8 +517,8 @@ impl FleetNode {
         let [a, b, c, d, ..] = self.entropy.bytes16();
         let (before, random) = (self.me.epoch, u32::from_le_bytes([a, b, c, d]));
         self.store.begin(Access::Write).unwrap();
-        let outlived_by = lineage::outlived_by(&mut *self.store).unwrap();
-        let now = Epoch::new(before.max(published).max(outlived_by.unwrap_or(before)).count() + 1, random);
+        let latest = lineage::latest(&mut *self.store, before.max(published)).unwrap();
+        let now = Epoch::new(latest.count() + 1, random);
         lineage::begin_anew(&mut *self.store, before, now).unwrap();
         self.store.commit().unwrap();
         self.me.epoch = now;

@@ -18,7 +18,7 @@ fn version(time: i64) -> Version {
 
 fn state(seq: u64, source: Option<LinkId>) -> ColumnState {
     let (version, base) = (version(10), Some(version(5)));
-    ColumnState { version, effective: Some(TimeMs(9)), seq: Seq(seq), first: None, origin: None, source, base }
+    ColumnState { effective: Some(TimeMs(9)), source, base, ..ColumnState::new(version, Seq(seq)) }
 }
 
 fn column(id: u16, name: &str) -> TrackedColumn {

@@ -44,7 +44,7 @@ prop_compose! {
         is_seen in prop::bool::weighted(0.2),
     ) -> Column {
         let base = if is_seen { Some(loc) } else { base };
-        let state = ColumnState { version: loc, effective: stood, seq: Seq(3), first: None, origin: None, source, base: known };
+        let state = ColumnState { effective: stood, source, base: known, ..ColumnState::new(loc, Seq(3)) };
         // One version means one value.
         let stands = if loc == new { came.clone() } else { stands };
         Column { came: New { value: came, version: new, base, effective, known: None }, stands, state }
@@ -180,15 +180,7 @@ proptest! {
         let outcome = decide_on(&columns, treatment);
         for column in &columns {
             let central_state = after(outcome, &central(), &column.pair(), Seq(9)).map_or(column.state, |(state, _)| state);
-            let mine = ColumnState {
-                version: column.came.version,
-                effective: None,
-                seq: Seq(5),
-                first: None,
-                origin: None,
-                source: None,
-                base: column.came.base,
-            };
+            let mine = ColumnState { base: column.came.base, ..ColumnState::new(column.came.version, Seq(5)) };
             // What is withheld from a link is what came over it, and still stands.
             if central_state.source == Some(LINK) {
                 prop_assert_eq!(central_state.version, mine.version);

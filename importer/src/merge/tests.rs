@@ -11,15 +11,7 @@ fn version(time: i64, node: u8) -> Version {
 }
 
 fn state(version: Version, source: Option<u32>, seq: u64) -> ColumnState {
-    ColumnState {
-        version,
-        effective: None,
-        seq: Seq(seq),
-        first: None,
-        origin: None,
-        source: source.map(LinkId),
-        base: None,
-    }
+    ColumnState { source: source.map(LinkId), ..ColumnState::new(version, Seq(seq)) }
 }
 
 fn new(value: i64, version: Version, base: Option<Version>) -> New {

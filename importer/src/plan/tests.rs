@@ -29,7 +29,7 @@ fn version(time: i64, node: u8) -> Version {
 }
 
 fn state(version: Version, source: Option<LinkId>, seq: u64) -> ColumnState {
-    ColumnState { version, effective: None, seq: Seq(seq), first: None, origin: None, source, base: None }
+    ColumnState { source, ..ColumnState::new(version, Seq(seq)) }
 }
 
 fn column(id: u16, name: &str) -> TrackedColumn {

@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use postgres::Row;
 use saddlebag_formats::row_state_bytes::{decode_row_state, decode_values, encode_row_state, encode_values};
-use saddlebag_formats::{ColumnState, RowState, Seq, Uid};
+use saddlebag_formats::{RowState, Seq, Uid};
 use uuid::Uuid;
 
 use super::cache::{Before, Buried};
@@ -356,15 +356,7 @@ fn flush_tombstones(store: &mut PostgresStore) -> Result<(), StoreError> {
     store.client.execute(WRITING, sql, &[&tables, &uids])?;
     let mut rows = Tombstones::default();
     for (tombstone, key) in pending.into_values().flatten() {
-        let deletion = RowState::uniform(ColumnState {
-            version: tombstone.version,
-            effective: None,
-            seq: tombstone.seq,
-            first: None,
-            origin: None,
-            source: tombstone.source,
-            base: None,
-        });
+        let deletion = RowState::uniform(tombstone.as_column());
         rows.tables.push(tombstone.table.cast_signed());
         rows.uids.push(Uuid::from_bytes(tombstone.uid.0));
         rows.seqs.push(tombstone.seq.0.cast_signed());

@@ -124,15 +124,7 @@ mod tests {
         register(&connection).unwrap();
         let writer = Writer { node: NodeId([1; 16]), epoch: Epoch(1) };
         let version = Version { time: TimeMs(1), writer };
-        let at = |seq| ColumnState {
-            version,
-            effective: None,
-            seq: Seq(seq),
-            first: None,
-            origin: None,
-            source: None,
-            base: None,
-        };
+        let at = |seq| ColumnState::new(version, Seq(seq));
         let state = RowState { row: at(5), columns: vec![(0, at(9)), (3, at(20))] };
         let bytes = encode_row_state(&state, &mut |_| 7);
         let has = |bytes: &[u8], after: i64, upto: i64| {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, ToSql, params_from_iter};
 use saddlebag_formats::row_state_bytes::{decode_row_state, decode_values, encode_row_state, encode_values};
-use saddlebag_formats::{ColumnState, RowState, Seq, Uid};
+use saddlebag_formats::{RowState, Seq, Uid};
 
 use super::sql::{key_columns, marks, state_key_equals, states};
 use super::values::{Parameter, key_at, uid_at};
@@ -322,15 +322,7 @@ pub(super) fn save_tombstone(
     tombstone: &Tombstone,
     key: Option<&Key>,
 ) -> Result<(), StoreError> {
-    let deletion = RowState::uniform(ColumnState {
-        version: tombstone.version,
-        effective: None,
-        seq: tombstone.seq,
-        first: None,
-        origin: None,
-        source: tombstone.source,
-        base: None,
-    });
+    let deletion = RowState::uniform(tombstone.as_column());
     let (deletion, state) = (encode(store, &deletion)?, encode(store, &tombstone.state)?);
     if let Some(buried) = &mut store.buried {
         buried.insert(tombstone.table);

@@ -293,7 +293,7 @@ impl Account<'_> {
     fn is_true(&self, node: usize, pair: &Pair) -> Result<(), String> {
         self.default_gave_way(node, pair)?;
         let (Some(winner), Some(loser)) = (&pair.winner.0, &pair.loser.0) else { return Ok(()) };
-        if self.world.plan.is_split() || self.world.plan.is_wild {
+        if self.world.plan.is_split() || self.world.plan.is_wild || self.comes_again(pair) {
             return Ok(());
         }
         let mut wrong = None;
@@ -304,7 +304,7 @@ impl Account<'_> {
             if !is_here || !is_of(winner) || !is_of(loser) {
                 continue;
             }
-            if self.model().has_repeated(spot) || self.comes_again(pair) {
+            if self.model().has_repeated(spot) {
                 return Ok(());
             }
             let upon = self.model().written_upon(spot);
