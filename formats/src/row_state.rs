@@ -25,13 +25,16 @@ pub struct ColumnState {
     /// The version before the first change that the up-link has not acknowledged. Only meaningful while
     /// [`ColumnState::first_place`] lies beyond what was acknowledged; none if the record was created here.
     pub base: Option<Version>,
+    /// Another version that says no more than this one: the same value, written without knowing of it, or the deletion
+    /// before which this value stood. Whoever wrote upon that knew what stands here.
+    pub alike: Option<Version>,
 }
 
 impl ColumnState {
     /// A version at a place in the feed, of which nothing else is known: written here, upon nothing.
     #[must_use]
     pub const fn new(version: Version, seq: Seq) -> Self {
-        Self { version, effective: None, seq, first: None, source: None, origin: None, base: None }
+        Self { version, effective: None, seq, first: None, source: None, origin: None, base: None, alike: None }
     }
 
     /// Where this version first stood in the feed: whoever has taken in the feed up to there has had it, and perhaps
@@ -39,6 +42,12 @@ impl ColumnState {
     #[must_use]
     pub fn first_place(&self) -> Seq {
         self.first.unwrap_or(self.seq)
+    }
+
+    /// Whether it only stands again, after a deletion.
+    #[must_use]
+    pub fn only_stands_again(&self) -> bool {
+        self.alike > Some(self.version)
     }
 
     /// The same version at a later place, for those who lack it.

@@ -9,6 +9,7 @@
 //! | 4 | base: writer, and how much earlier its time is |
 //! | 8 | first place in the feed, as how much earlier it is than `seq` |
 //! | 16 | origin link |
+//! | 32 | the version that it is alike with: writer, and how much earlier its time is |
 //!
 //! A row state is the version byte 1, the row's layer, and for each column that differs the step from the
 //! column before and its layer, whose time and seq are differences to the row's. Writers are numbers of the
@@ -31,6 +32,7 @@ const SOURCE: u8 = 2;
 const BASE: u8 = 4;
 const FIRST: u8 = 8;
 const ORIGIN: u8 = 16;
+const ALIKE: u8 = 32;
 
 /// Bytes of the database that are no row state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,7 +116,8 @@ fn put_layer(
             | flag(layer.source.is_some(), SOURCE)
             | flag(layer.base.is_some(), BASE)
             | flag(layer.first.is_some(), FIRST)
-            | flag(layer.origin.is_some(), ORIGIN),
+            | flag(layer.origin.is_some(), ORIGIN)
+            | flag(layer.alike.is_some(), ALIKE),
     );
     let time = layer.version.time.0;
     put(bytes, writer_number(layer.version.writer).into());
@@ -126,15 +129,21 @@ fn put_layer(
     if let Some(source) = layer.source {
         put(bytes, source.0.into());
     }
+    let mut put_version = |bytes: &mut Vec<u8>, version: Version| {
+        put(bytes, writer_number(version.writer).into());
+        put_signed(bytes, time.wrapping_sub(version.time.0));
+    };
     if let Some(base) = layer.base {
-        put(bytes, writer_number(base.writer).into());
-        put_signed(bytes, time.wrapping_sub(base.time.0));
+        put_version(bytes, base);
     }
     if let Some(first) = layer.first {
         put_signed(bytes, layer.seq.0.wrapping_sub(first.0) as i64);
     }
     if let Some(origin) = layer.origin {
         put(bytes, origin.0.into());
+    }
+    if let Some(alike) = layer.alike {
+        put_version(bytes, alike);
     }
 }
 
@@ -145,7 +154,7 @@ fn take_layer(
 ) -> Result<ColumnState, RowStateError> {
     let (flags, after) = rest.split_first().ok_or(damaged("flags"))?;
     *rest = after;
-    if flags & !(EFFECTIVE | SOURCE | BASE | FIRST | ORIGIN) != 0 {
+    if flags & !(EFFECTIVE | SOURCE | BASE | FIRST | ORIGIN | ALIKE) != 0 {
         return Err(damaged("flags"));
     }
     let wrote = take_writer(rest, writer)?;
@@ -159,10 +168,13 @@ fn take_layer(
     if flags & SOURCE != 0 {
         layer.source = Some(take_link(rest, "source")?);
     }
-    if flags & BASE != 0 {
+    let version = |rest: &mut &[u8], part: &'static str| {
         let wrote = take_writer(rest, writer)?;
-        let earlier = take_signed(rest).ok_or(damaged("base"))?;
-        layer.base = Some(Version { time: TimeMs(time.wrapping_sub(earlier)), writer: wrote });
+        let earlier = take_signed(rest).ok_or(damaged(part))?;
+        Ok(Version { time: TimeMs(time.wrapping_sub(earlier)), writer: wrote })
+    };
+    if flags & BASE != 0 {
+        layer.base = Some(version(rest, "base")?);
     }
     if flags & FIRST != 0 {
         let earlier = take_signed(rest).ok_or(damaged("first place"))?;
@@ -170,6 +182,9 @@ fn take_layer(
     }
     if flags & ORIGIN != 0 {
         layer.origin = Some(take_link(rest, "origin")?);
+    }
+    if flags & ALIKE != 0 {
+        layer.alike = Some(version(rest, "version that it is alike with")?);
     }
     Ok(layer)
 }
@@ -257,8 +272,9 @@ mod tests {
         let times = proptest::option::of(any::<i64>().prop_map(TimeMs));
         let links = || proptest::option::of(any::<u32>().prop_map(LinkId));
         let firsts = proptest::option::of(any::<u64>().prop_map(Seq));
-        (version(), times, any::<u64>().prop_map(Seq), firsts, links(), links(), proptest::option::of(version()))
-            .prop_map(|(version, effective, seq, first, source, origin, base)| ColumnState {
+        let others = || proptest::option::of(version());
+        (version(), times, any::<u64>().prop_map(Seq), firsts, links(), links(), others(), others()).prop_map(
+            |(version, effective, seq, first, source, origin, base, alike)| ColumnState {
                 version,
                 effective,
                 seq,
@@ -266,7 +282,9 @@ mod tests {
                 source,
                 origin,
                 base,
-            })
+                alike,
+            },
+        )
     }
 
     fn state() -> impl Strategy<Value = RowState> {

@@ -236,9 +236,9 @@ impl Pair<'_> {
         if new.base == Some(loc) || (state.came_over(setting.link) && !setting.is_late) {
             return Relation::Newer;
         }
-        // What only stands again was seen by the deletion that it stood before, and by what was written upon that.
+        // Whoever wrote it had seen as much as stands here.
         let upon = new.base.filter(|base| !base.is_found() && *base != Version::YOURS);
-        if setting.uplink.is_none() && upon.is_some() && upon == state.base {
+        if upon.is_some_and(|upon| state.alike == Some(upon) || (state.only_stands_again() && upon > loc)) {
             return Relation::Newer;
         }
         // What stands here instead was written by somebody who had seen it, or decided about here.
@@ -276,15 +276,22 @@ pub fn after(outcome: Outcome, setting: &Setting, pair: &Pair<'_>, seq: Seq) -> 
     if pair.is_same() {
         return None;
     }
-    match outcome {
-        Outcome::Same | Outcome::Kept => None,
+    let (state, is_taken, other) = match outcome {
+        Outcome::Same | Outcome::Kept => return None,
         Outcome::Taken | Outcome::Conflict { incoming_wins: true, .. } => {
-            Some((taken(setting, pair.new, Some(pair.local.state), seq), true))
+            (taken(setting, pair.new, Some(pair.local.state), seq), true, pair.local.state.version)
         }
         Outcome::Returned | Outcome::Conflict { incoming_wins: false, .. } => {
-            (!is_on(Fault::LoserNotSentBack)).then(|| (returned(pair.local.state, setting, seq), false))
+            if is_on(Fault::LoserNotSentBack) {
+                return None;
+            }
+            (returned(pair.local.state, setting, seq), false, pair.new.version)
         }
-    }
+    };
+    // Whoever writes upon the value may have seen either version of it.
+    let is_alike = pair.new.value == *pair.local.value && !other.is_found() && other < state.version;
+    let alike = if is_alike { Some(other) } else { state.alike };
+    Some((ColumnState { alike, ..state }, is_taken))
 }
 
 /// What is known of a column whose incoming value was taken.

@@ -131,7 +131,7 @@ pub fn upon_deletion(
     let is_known = |state: &ColumnState| uplink.is_some() && !is_unacknowledged(state, uplink, acknowledged);
     let before = tombstone.state.of(id);
     if uplink.is_none() && before.version == column.version {
-        return ColumnState { base: Some(tombstone.version), ..column };
+        return ColumnState { alike: Some(tombstone.version), ..column };
     }
     if before.version == column.version && is_known(before) {
         return ColumnState { base: Some(column.version), ..column };
@@ -264,8 +264,9 @@ mod tests {
         let base = |column| upon_deletion((1, column), &unknown, Some(UPLINK), Seq(0)).base;
         assert_eq!(base(stood), Some(stood.version), "whether the central knows of the deletion or not");
         assert_eq!(base(written), written.base);
-        let of_top = |column| upon_deletion((1, column), &unknown, None, Seq(0)).base;
-        assert_eq!((of_top(stood), of_top(written)), (Some(unknown.version), written.base));
+        let of_top = |column| upon_deletion((1, column), &unknown, None, Seq(0));
+        let alike = Some(unknown.version);
+        assert_eq!((of_top(stood), of_top(written)), (ColumnState { alike, ..stood }, written));
     }
 
     #[test]

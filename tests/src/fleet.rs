@@ -23,7 +23,7 @@ use saddlebag_stores::postgres::PostgresStore;
 use saddlebag_stores::sqlite::SqliteStore;
 use saddlebag_stores::store::AbsorbContext;
 use saddlebag_stores::tracking::{Numbering, Tracking};
-use saddlebag_stores::{Access, lineage, rebuilt};
+use saddlebag_stores::{Access, StoreError, lineage, rebuilt};
 
 use crate::app::{App, Server};
 use crate::engines::{Engine, Engines, NodeStore, engine_of};
@@ -525,12 +525,17 @@ impl FleetNode {
     }
 
     /// Why the link with a peer stands still; none if it does not.
-    pub fn stopped(&mut self, peer: NodeId) -> Option<String> {
-        self.store.begin(Access::Read).unwrap();
-        let links = self.store.links().unwrap();
-        self.store.rollback().unwrap();
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn stopped(&mut self, peer: NodeId) -> Result<Option<String>, StoreError> {
+        self.store.begin(Access::Read)?;
+        let links = self.store.links();
+        let ended = self.store.rollback();
+        let links = links?;
+        ended?;
         let link = links.into_iter().find(|link| link.peer == peer).unwrap();
-        link.history.stopped.map(|stopped| stopped.why)
+        Ok(link.history.stopped.map(|stopped| stopped.why))
     }
 
     /// Brings the outbox for a peer up to date.

@@ -53,14 +53,41 @@ fn conflict(incoming_wins: bool, rule: ConflictRule) -> Outcome {
 #[test]
 fn what_was_written_upon_a_deletion_has_seen_what_only_stands_again_after_it() {
     let deletion = version(5, 3);
-    let stands_again = ColumnState { base: Some(deletion), ..state(version(4, 1), Some(2), 7) };
-    let upon = |base| new(2, version(6, 2), Some(base));
-    assert_eq!(outcome(&central(), &upon(deletion), 1, &stands_again), Outcome::Taken);
+    let stands_again = ColumnState { alike: Some(deletion), ..state(version(4, 1), Some(2), 7) };
+    let upon = |base| new(2, version(7, 2), Some(base));
     let concurrent = conflict(true, ConflictRule::Newest);
-    assert_eq!(outcome(&central(), &upon(version(5, 4)), 1, &stands_again), concurrent, "another deletion");
+    assert_eq!(outcome(&central(), &upon(deletion), 1, &stands_again), Outcome::Taken);
+    assert_eq!(outcome(&central(), &upon(version(5, 4)), 1, &stands_again), Outcome::Taken, "upon another deletion");
+    assert_eq!(outcome(&central(), &upon(version(3, 4)), 1, &stands_again), concurrent, "upon what was there before");
+    assert_eq!(outcome(&central(), &new(2, version(7, 2), None), 1, &stands_again), concurrent, "upon nothing");
+    let edited_since = state(version(6, 1), Some(2), 7);
+    assert_eq!(outcome(&central(), &upon(deletion), 1, &edited_since), concurrent);
     let found = Version::found(7);
-    let upon_found = ColumnState { base: Some(found), ..stands_again };
+    let upon_found = ColumnState { base: Some(found), ..state(version(4, 1), Some(2), 7) };
     assert_eq!(outcome(&central(), &upon(found), 1, &upon_found), concurrent, "both were written upon what was found");
+}
+
+#[test]
+fn whoever_saw_one_of_two_equal_values_has_seen_both() {
+    let (one, other) = (version(4, 2), version(5, 3));
+    let (equal, earlier, differs) = (new(1, other, None), new(1, version(3, 3), None), new(2, other, None));
+    let (value, stands) = (Value::Integer(1), state(one, Some(2), 7));
+    let pair = |new, state| Pair { new, local: Local { value: &value, state, is_default: false, came_default: false } };
+    for setting in [central(), Setting { uplink: Some(LinkId(8)), ..central() }] {
+        assert_eq!(outcome(&setting, &equal, 1, &stands), Outcome::Taken);
+        let (taken, _) = after(Outcome::Taken, &setting, &pair(&equal, &stands), Seq(9)).unwrap();
+        assert_eq!((taken.version, taken.alike), (other, Some(one)));
+        let over_another_link = Setting { link: LinkId(3), ..setting };
+        let upon_one = new(2, version(6, 4), Some(one));
+        assert_eq!(outcome(&over_another_link, &upon_one, 1, &taken), Outcome::Taken);
+        let upon_another = new(2, version(6, 4), Some(version(3, 2)));
+        assert_eq!(outcome(&over_another_link, &upon_another, 1, &taken), conflict(true, ConflictRule::Newest));
+
+        let (stays, _) = after(Outcome::Returned, &setting, &pair(&earlier, &stands), Seq(9)).unwrap();
+        assert_eq!((stays.version, stays.alike), (one, Some(version(3, 3))));
+        let (taken, _) = after(Outcome::Taken, &setting, &pair(&differs, &stands), Seq(9)).unwrap();
+        assert_eq!(taken.alike, None, "another value");
+    }
 }
 
 #[test]

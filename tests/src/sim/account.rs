@@ -7,7 +7,7 @@ use saddlebag_formats::{Uid, Value, Version};
 use super::kept::{Kept, Pair};
 use super::look::Look;
 use super::model::{Model, Spot, Write, spot};
-use super::schema::{Follow, PATIENT, STAY, TABLES};
+use super::schema::{Column, Follow, PATIENT, STAY, TABLES};
 use super::world::World;
 
 /// What the nodes hold at the end, and what they keep.
@@ -259,6 +259,14 @@ impl Account<'_> {
 
     /// Whether one of two values may have arrived a second time, out of a backup that was put back.
     fn comes_again(&self, pair: &Pair) -> bool {
+        // Of a null, and of a column that is not followed, only who wrote it is known.
+        let is_column = |column: &Column| Some(column.name) == pair.column.as_deref() && column.follow == Follow::No;
+        let is_unfollowed = TABLES.iter().any(|table| table.name == pair.table && table.columns.iter().any(is_column));
+        let mut unfollowed =
+            [&pair.winner, &pair.loser].into_iter().filter(|(value, _)| is_unfollowed || value.is_none());
+        if unfollowed.any(|(_, version)| self.world.has_gone_back(version.writer.node)) {
+            return true;
+        }
         let is_of = |value: &Option<String>| [&pair.winner.0, &pair.loser.0].contains(&value);
         let mut writes = self.model().writes.values().flatten();
         writes.any(|write| write.value.is_some() && is_of(&write.value) && self.world.may_come_again(&write.author))

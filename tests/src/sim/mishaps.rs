@@ -1,6 +1,7 @@
 //! Databases that go back to a backup, and how people begin a new history after that.
 
 use rusqlite::types::Value as Sql;
+use saddlebag_formats::NodeId;
 use saddlebag_importer::ImportError;
 
 use super::kept::Kept;
@@ -79,6 +80,11 @@ impl World {
     /// what was made upon it.
     pub(super) fn may_come_again(&self, author: &Author) -> bool {
         self.gone_back.iter().any(|(node, taken_ms)| author.node == *node && author.true_ms <= *taken_ms)
+    }
+
+    /// Whether the database of a node went back.
+    pub(super) fn has_gone_back(&self, id: NodeId) -> bool {
+        self.gone_back.iter().any(|(node, _)| self.fleet.nodes[*node].me.id == id)
     }
 
     /// Whether the database of a node with satellites went back.
@@ -168,10 +174,12 @@ impl World {
         self.notice(from);
         self.notice(to);
         let peer = self.fleet.nodes[from].me.id;
-        if self.fleet.nodes[to].stopped(peer).is_none() {
-            return Err(format!("{} refuses {} of {}, and goes on", self.name(to), error, self.name(from)));
+        match self.fleet.nodes[to].stopped(peer) {
+            Ok(None) => Err(format!("{} refuses {} of {}, and goes on", self.name(to), error, self.name(from))),
+            // Its program has just ended.
+            Err(_) if self.has_ended(to) => Ok(true),
+            stopped => stopped.map(|_| true).map_err(|error| error.to_string()),
         }
-        Ok(true)
     }
 
     /// No link stands still any more.
@@ -179,7 +187,7 @@ impl World {
         for (satellite, central) in self.fleet.links() {
             for (node, other) in [(satellite, central), (central, satellite)] {
                 let peer = self.fleet.nodes[other].me.id;
-                if let Some(why) = self.fleet.nodes[node].stopped(peer) {
+                if let Some(why) = self.fleet.nodes[node].stopped(peer).map_err(|error| error.to_string())? {
                     return Err(format!(
                         "at {} the link with {} still stands still: {why}",
                         self.name(node),

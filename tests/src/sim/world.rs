@@ -62,7 +62,7 @@ pub struct World {
     pub offsets_ms: Vec<i64>,
     /// What the triggers and stores of each node take for the present.
     clocks: Vec<Arc<AtomicI64>>,
-    /// How often each node has looked at its journal.
+    /// How often each node has certainly looked at its journal.
     pub(super) absorbed: Vec<u64>,
     /// How often each node has gone back or begun anew.
     pub(super) lives: Vec<u32>,
@@ -230,7 +230,6 @@ impl World {
             return Ok(());
         }
         let applied = self.fleet.nodes[bundle.to].import(&bundle.bytes);
-        self.absorbed[bundle.to] += 1;
         let (from, to, number) = (self.name(bundle.from), self.name(bundle.to), bundle.header.number.0);
         let line = match &applied {
             Ok(applied) => format!("{:?} {:?}", applied.result, applied.tally),
@@ -238,6 +237,7 @@ impl World {
         };
         self.trace.say(format!("{to} takes {number} of {from}: {line}"));
         if let Ok(Applied { result: ImportResult::Applied, .. }) = &applied {
+            self.absorbed[bundle.to] += 1;
             self.applied.push((self.now_ms, bundle.clone()));
             if bundle.from > 0 && self.plan.centrals[bundle.from] == bundle.to {
                 self.arrivals.push((bundle.from, bundle.made_ms, self.now_ms));
@@ -253,10 +253,15 @@ impl World {
     pub fn interrupted(&mut self, node: usize, calls: u64, work: impl FnOnce(&mut Self)) -> bool {
         self.fleet.nodes[node].stop_after(calls);
         work(self);
-        let ended = matches!(&self.fleet.nodes[node].store, NodeStore::Stopping(store) if store.has_stopped());
+        let ended = self.has_ended(node);
         self.fleet.nodes[node].start_again();
         self.set_store_clock(node);
         self.trace.say(format!("{} was started again; interrupted: {ended}", self.name(node)));
         ended
+    }
+
+    /// Whether the program of a node has ended in the middle of something.
+    pub(super) fn has_ended(&self, node: usize) -> bool {
+        matches!(&self.fleet.nodes[node].store, NodeStore::Stopping(store) if store.has_stopped())
     }
 }

@@ -113,7 +113,7 @@ fn refusal(fleet: &mut Fleet, node: usize) -> ImportError {
 
 fn stopped(fleet: &mut Fleet, at: usize, with: usize) -> Option<String> {
     let peer = fleet.nodes[with].me.id;
-    fleet.nodes[at].stopped(peer)
+    fleet.nodes[at].stopped(peer).unwrap()
 }
 
 on_engines!(a_restored_clinic_gets_back_what_it_lost_and_keeps_what_it_has);

@@ -54,8 +54,8 @@ fn an_edit_that_the_deletion_had_not_seen_brings_the_record_back_whole() {
     assert_eq!(write.hash, keeps().row_hash(UID, &values));
     assert_eq!(write.values.into_values().collect::<Vec<_>>(), values);
     assert_eq!(*write.state.of(8), state(version(20, 1), Some(LINK), SEQ.0));
-    let base = Some(tombstone().version);
-    let again = ColumnState { seq: SEQ, base, ..tombstone().state.row.asserted(None) };
+    let alike = Some(tombstone().version);
+    let again = ColumnState { seq: SEQ, alike, ..tombstone().state.row.asserted(None) };
     assert_eq!(*write.state.of(7), again, "everybody is told of what stood");
     let told: Vec<_> = write.conflicts.iter().map(|c| (c.kind, c.winner.version, c.loser.version)).collect();
     assert_eq!(told, [(ConflictKind::Deletion, version(30, 2), version(30, 2))]);
