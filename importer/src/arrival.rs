@@ -57,7 +57,7 @@ pub(crate) fn judge(header: &BundleHeader, binding: &Binding, link: &Link, own: 
         return Err(two(header.number));
     }
     if header.epoch < applied.epoch {
-        return late(header, link, applied.epoch);
+        return late(header, binding, link, applied.epoch);
     }
     if header.number <= applied.number && !is_on(Fault::NumberNotCompared) {
         return Ok(Arrival::Already);
@@ -131,7 +131,7 @@ fn begun_anew(
 }
 
 /// A bundle of an earlier history: a central takes what it brings as something that its sender has forgotten.
-fn late(header: &BundleHeader, link: &Link, known: Epoch) -> Result<Arrival, ImportError> {
+fn late(header: &BundleHeader, binding: &Binding, link: &Link, known: Epoch) -> Result<Arrival, ImportError> {
     let Some((number, upto)) = link.history.last_of(header.epoch) else {
         return Err(ImportError::OtherEpoch { from: link.name.clone(), found: header.epoch, known });
     };
@@ -141,7 +141,9 @@ fn late(header: &BundleHeader, link: &Link, known: Epoch) -> Result<Arrival, Imp
     if link.role == PeerRole::Central || header.after > upto {
         return Err(ImportError::OtherEpoch { from: link.name.clone(), found: header.epoch, known });
     }
-    Ok(Arrival::Late { applied: upto })
+    // Another copy of its sender's database gave the same places of its feed to other records.
+    let is_of_a_copy = other_trail(header, binding, link).is_some();
+    Ok(Arrival::Late { applied: if is_of_a_copy { header.after } else { upto } })
 }
 
 /// Takes the acknowledgement in a new bundle, which never goes back; gives the number up to which this node's
@@ -371,6 +373,9 @@ mod tests {
         link.applied = Some(Position { epoch, number, id, upto });
         link.history.add(AppliedBundle { epoch, number, id, upto });
         assert_eq!(judged(&header(4, 4, 20, 50), &link).unwrap(), Arrival::Late { applied: Seq(30) });
+        let of_a_copy = Binding { trail: vec![[9; 4]], ..Binding::of(&header(4, 4, 20, 50), 0, None) };
+        let late = judge(&header(4, 4, 20, 50), &of_a_copy, &link, EPOCH).unwrap();
+        assert_eq!(late, Arrival::Late { applied: Seq(20) }, "its places in the feed are others'");
         assert_eq!(judged(&header(3, 3, 20, 30), &link).unwrap(), Arrival::Already);
         assert!(judged(&header(3, 8, 20, 30), &link).is_err());
         assert!(judged(&header(5, 5, 31, 50), &link).is_err(), "what lies in between is missing");

@@ -373,13 +373,15 @@ impl Planner<'_> {
             let known = tombstone.state.of(table.columns[*index].id);
             new.version == known.version || Some(new.version) == known.base
         };
-        if columns.iter().all(is_seen) {
+        // A satellite brought it back, since something of its own refers to it.
+        let stands_again = columns.iter().any(|(_, new)| new.only_stands_again());
+        if columns.iter().all(is_seen) && !stands_again {
             return Planned::Nothing;
         }
         // Whoever entered it anew edited nothing: "a creation is never deleted by an older tombstone".
         let is_creation = whole && columns.iter().all(|(_, new)| new.base.is_none());
         // Who enters a record again after its deletion, or decided below that it stands, has seen it.
-        let has_seen_it = columns.iter().any(|(_, new)| new.base == Some(tombstone.version));
+        let has_seen_it = stands_again || columns.iter().any(|(_, new)| new.base == Some(tombstone.version));
         let (writer, deleted) = (tombstone.version.writer, tombstone.version);
         let is_own = tombstone.source == Some(link)
             || columns.iter().any(|(_, new)| new.version.writer == writer && new.version > deleted);

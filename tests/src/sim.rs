@@ -19,5 +19,6 @@ pub mod stopping;
 pub mod table;
 pub mod template;
 pub mod trace;
+pub mod twins;
 pub mod work;
 pub mod world;

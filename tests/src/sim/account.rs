@@ -259,6 +259,9 @@ impl Account<'_> {
 
     /// Whether one of two values may have arrived a second time, out of a backup that was put back.
     fn comes_again(&self, pair: &Pair) -> bool {
+        if self.world.is_of_twins(pair.winner.1.writer.node) && self.world.is_of_twins(pair.loser.1.writer.node) {
+            return true;
+        }
         // Of a null, and of a column that is not followed, only who wrote it is known.
         let is_column = |column: &Column| Some(column.name) == pair.column.as_deref() && column.follow == Follow::No;
         let is_unfollowed = TABLES.iter().any(|table| table.name == pair.table && table.columns.iter().any(is_column));

@@ -30,12 +30,20 @@ pub struct Taken {
     absorbed: u64,
 }
 
+impl Trouble {
+    /// Nobody knows yet; once they do, people work on for so many events.
+    pub(super) fn unnoticed(patience: usize) -> Self {
+        Self { is_noticed: false, patience, has_written: false }
+    }
+}
+
 impl World {
     /// What befalls databases before the event with this number.
     ///
     /// # Errors
     /// What was wrong, in words.
     pub(super) fn befall(&mut self, number: usize) -> Result<(), String> {
+        self.be_two(number);
         for (mishap, Mishap { node, taken, struck, .. }) in self.plan.mishaps.clone().into_iter().enumerate() {
             if taken == number {
                 let backup = self.fleet.nodes[node].backup();
@@ -111,10 +119,10 @@ impl World {
         fleet_node.rejoin_after(published);
         let epoch = fleet_node.me.epoch;
         self.lives[node] += 1;
+        self.histories[node] += 1;
         // Neither its database nor its folder knows of the history that it goes back behind: others may.
         let is_behind_another = epoch < self.latest_epochs[node];
-        self.troubles[node] =
-            is_behind_another.then_some(Trouble { is_noticed: false, patience: 0, has_written: false });
+        self.troubles[node] = is_behind_another.then(|| Trouble::unnoticed(0));
         self.latest_epochs[node] = epoch.max(self.latest_epochs[node]);
         self.trace.say(format!("{} begins a new history", self.name(node)));
     }

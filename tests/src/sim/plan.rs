@@ -7,6 +7,8 @@ pub const BEGINNING_MS: i64 = 1_790_000_000_000;
 
 /// The first seed in whose worlds the databases of centrals go back as well.
 const CENTRALS_GO_BACK_FROM: u64 = 1_000_000;
+/// The first seed in whose worlds a machine is copied instead.
+const MACHINES_ARE_COPIED_FROM: u64 = 2_000_000;
 const YEAR_MS: i64 = 31_556_952_000;
 
 /// A deployment, and what is to happen to it.
@@ -32,6 +34,19 @@ pub struct Plan {
     pub events: usize,
     /// Databases that go back to a backup.
     pub mishaps: Vec<Mishap>,
+    /// A machine that is copied.
+    pub twin: Option<Twin>,
+}
+
+/// A clinic's machine is copied, database and folder, and both go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Twin {
+    /// Which node's.
+    pub node: usize,
+    /// Before which event.
+    pub made: usize,
+    /// For how many events people work on once they know.
+    pub patience: usize,
 }
 
 /// A node's database goes back to what it was.
@@ -79,7 +94,20 @@ impl Plan {
         let records_at_once = some(&mut random, 5, 3, 20_000);
         let events = 60 + random.below(50) + 3 * nodes;
         let mishaps = mishaps(seed, &centrals, events);
-        Self { seed, names, centrals, clocks_ms, strict, records_per_bundle, records_at_once, is_wild, events, mishaps }
+        let twin = (seed >= MACHINES_ARE_COPIED_FROM).then(|| twin(seed, &centrals, events)).flatten();
+        Self {
+            seed,
+            names,
+            centrals,
+            clocks_ms,
+            strict,
+            records_per_bundle,
+            records_at_once,
+            is_wild,
+            events,
+            mishaps,
+            twin,
+        }
     }
 
     /// Whether all clocks are right.
@@ -151,7 +179,7 @@ fn clocks(random: &mut TestEntropy, nodes: usize) -> Vec<i64> {
 /// In one world of four, the databases of one or two clinics go back; from a seed on, those of any nodes.
 fn mishaps(seed: u64, centrals: &[usize], events: usize) -> Vec<Mishap> {
     let mut random = randomness(seed, u64::MAX - 2);
-    if random.below(4) > 0 {
+    if random.below(4) > 0 || seed >= MACHINES_ARE_COPIED_FROM {
         return Vec::new();
     }
     let is_clinic = |node: &usize| *node > 0 && !centrals[1..].contains(node);
@@ -165,4 +193,12 @@ fn mishaps(seed: u64, centrals: &[usize], events: usize) -> Vec<Mishap> {
     };
     let count = 1 + random.below(3) / 2;
     (0..count).map(|_| mishap(&mut random)).collect()
+}
+
+/// The machine of some clinic is copied.
+fn twin(seed: u64, centrals: &[usize], events: usize) -> Option<Twin> {
+    let mut random = randomness(seed, u64::MAX - 3);
+    let clinics: Vec<usize> = (1..centrals.len()).filter(|node| !centrals[1..].contains(node)).collect();
+    let node = *clinics.get(random.below(clinics.len().max(1)))?;
+    Some(Twin { node, made: random.below(events * 3 / 4), patience: [0, 3, 10, 30][random.below(4)] })
 }

@@ -26,7 +26,7 @@ impl World {
     /// What is wrong, in words.
     pub fn come_to_rest(&mut self) -> Result<(), String> {
         let mut rounds = 0;
-        while self.round()? || self.rejoin_all() || self.write_where_nothing_is_noticed() {
+        while self.round()? || self.rejoin_all() || self.write_where_nothing_is_noticed() || self.bring_in_the_other() {
             rounds += 1;
             if rounds > ROUNDS_MAX {
                 return Err("the deployment never comes to rest".to_owned());

@@ -18,6 +18,7 @@ use super::model::{Author, Model};
 use super::plan::{BEGINNING_MS, Plan};
 use super::template::Templates;
 use super::trace::Trace;
+use super::twins::Other;
 use super::work::Statement;
 use crate::engines::{NodeStore, SQLITE};
 use crate::fleet::{Fleet, FleetPlan};
@@ -74,6 +75,10 @@ pub struct World {
     pub(super) latest_epochs: Vec<Epoch>,
     /// Which nodes have gone back, each to what it was at a true time.
     pub(super) gone_back: Vec<(usize, i64)>,
+    /// How many new histories each node has begun.
+    pub(super) histories: Vec<u32>,
+    /// The machine that has the name of a node and is not at work.
+    pub(super) other: Option<Other>,
     /// The backups of the plan's mishaps.
     pub(super) backups: Vec<Option<Taken>>,
 }
@@ -108,6 +113,8 @@ impl World {
             troubles: vec![None; nodes],
             latest_epochs: vec![Epoch(0); nodes],
             gone_back: Vec::new(),
+            histories: vec![0; nodes],
+            other: None,
             backups: vec![None; plan.mishaps.len()],
             plan,
         };

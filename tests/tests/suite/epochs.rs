@@ -229,6 +229,36 @@ fn a_copy_on_a_second_machine_is_noticed_and_what_both_wrote_is_kept(on: Engines
     assert_eq!(notes(&fleet, CLINIC, "clinic2"), of_both);
 }
 
+on_engines!(what_a_copy_sent_before_it_was_set_aside_is_not_taken_for_what_the_first_machine_sent);
+fn what_a_copy_sent_before_it_was_set_aside_is_not_taken_for_what_the_first_machine_sent(on: Engines) {
+    let mut fleet = fleet(on, 4);
+    let copy = fleet.nodes[CLINIC].fork("copy");
+    visit(&mut fleet, CLINIC, "clinic1", "by the first machine");
+    fleet.carry(CLINIC, MINISTRY);
+    let first = restore(&mut fleet, CLINIC, copy);
+    // Its place in the feed is that of the first machine's visit.
+    visit(&mut fleet, CLINIC, "clinic2", "by the copy");
+    let refused = refusal(&mut fleet, CLINIC);
+    assert!(matches!(refused, ImportError::TwoWithOneNumber { .. }), "{refused}");
+    visit(&mut fleet, CLINIC, "clinic3", "by the copy");
+    let late = fleet.export(CLINIC, MINISTRY);
+    let copy = std::mem::replace(&mut fleet.nodes[CLINIC], first);
+    fleet.nodes[CLINIC].rejoin();
+    fleet.settle();
+    for bundle in late {
+        fleet.nodes[MINISTRY].import(&bundle).unwrap();
+    }
+    assert_eq!(notes(&fleet, MINISTRY, "clinic3"), ["by the copy", "first of clinic3"]);
+    assert_eq!(notes(&fleet, MINISTRY, "clinic2"), ["by the copy", "first of clinic2"]);
+    let _first = std::mem::replace(&mut fleet.nodes[CLINIC], copy);
+    let _error = refusal(&mut fleet, CLINIC);
+    fleet.nodes[CLINIC].rejoin();
+    fleet.settle();
+    equal(&mut fleet);
+    assert_eq!(notes(&fleet, CLINIC, "clinic1"), ["by the first machine", "first of clinic1"]);
+    assert_eq!(notes(&fleet, CLINIC, "clinic2"), ["by the copy", "first of clinic2"]);
+}
+
 on_engines!(a_restored_central_gets_everything_back_and_keeps_what_it_may_have_decided);
 fn a_restored_central_gets_everything_back_and_keeps_what_it_may_have_decided(on: Engines) {
     let mut fleet = fleet(on, 4);

@@ -48,6 +48,16 @@ fn what_the_deletion_had_seen_says_nothing() {
 }
 
 #[test]
+fn what_a_satellite_brought_back_stands_again_without_a_conflict() {
+    for table in [keeps(), deletes()] {
+        let known = version(10, 9);
+        let again = written(over(&table, central(), tombstone(), &edit(known, known)));
+        assert_eq!(again.values.len(), 3, "whole");
+        assert!(again.conflicts.is_empty(), "it was decided below");
+    }
+}
+
+#[test]
 fn an_edit_that_the_deletion_had_not_seen_brings_the_record_back_whole() {
     let write = written(over(&keeps(), central(), tombstone(), &unseen_edit()));
     let values = [text("K1"), text("Anna"), text("123")];
