@@ -239,8 +239,11 @@ mod tests {
         assert_eq!(state.row.base, Some(from_central().row.version));
         let known = revived(&tombstone, &[0, 1], &[0, 1], TimeMs(5), &context(9), Seq(10));
         assert_eq!(known.row.base, Some(tombstone.version), "the central knows of the deletion");
+        let told_twice = RowState::uniform(from_central().row.again_at(Seq(7)));
+        let tombstone = Tombstone { state: told_twice, ..tombstone };
         let beside = *revived(&tombstone, &[0], &[0, 1], TimeMs(5), &context(0), Seq(10)).of(1);
-        assert_eq!((beside.version, beside.seq), (from_central().row.version, Seq(10)), "what stands beside it too");
+        let expected = (from_central().row.version, Seq(10), None);
+        assert_eq!((beside.version, beside.seq, beside.first), expected, "what stands beside it too");
     }
 
     #[test]

@@ -63,8 +63,33 @@ fn what_was_written_upon_a_deletion_has_seen_what_only_stands_again_after_it() {
     let edited_since = state(version(6, 1), Some(2), 7);
     assert_eq!(outcome(&central(), &upon(deletion), 1, &edited_since), concurrent);
     let found = Version::found(7);
+    let of_found = ColumnState { alike: Some(deletion), ..state(Version::found(9 << 40), Some(2), 7) };
+    assert_eq!(
+        outcome(&central(), &upon(Version::found(7)), 1, &of_found),
+        concurrent,
+        "upon what was found elsewhere"
+    );
     let upon_found = ColumnState { base: Some(found), ..state(version(4, 1), Some(2), 7) };
     assert_eq!(outcome(&central(), &upon(found), 1, &upon_found), concurrent, "both were written upon what was found");
+}
+
+#[test]
+fn what_is_taken_keeps_what_others_must_know_of_it() {
+    let effective = Some(TimeMs(3));
+    let with = |base| New { effective, ..new(2, version(6, 2), base) };
+    let of = |source, base| ColumnState { effective, source, base, ..ColumnState::new(version(6, 2), Seq(9)) };
+    let (lost, link, seen) = (Some(Version::YOURS), Some(LinkId(1)), Some(version(4, 1)));
+    assert_eq!(
+        taken(&satellite(0), &with(lost), None, Seq(9)),
+        of(None, lost),
+        "it was held until its central lost it"
+    );
+    assert_eq!(taken(&satellite(0), &with(seen), None, Seq(9)), of(link, None));
+    assert_eq!(taken(&central(), &with(seen), None, Seq(9)), of(link, None));
+    let (found, other) = (Some(Version::found(7)), Some(Version::found(8)));
+    let stood = ColumnState { base: other, ..state(version(4, 1), Some(2), 7) };
+    assert_eq!(taken(&central(), &with(found), Some(&stood), Seq(9)), of(link, found));
+    assert_eq!(taken(&central(), &with(seen), Some(&stood), Seq(9)), of(link, other), "others may still send it");
 }
 
 #[test]

@@ -53,6 +53,7 @@ fn what_a_satellite_brought_back_stands_again_without_a_conflict() {
         let known = version(10, 9);
         let again = written(over(&table, central(), tombstone(), &edit(known, known)));
         assert_eq!(again.values.len(), 3, "whole");
+        assert_eq!((again.state.of(8).seq, again.state.of(8).first), (SEQ, None), "at a new place");
         assert!(again.conflicts.is_empty(), "it was decided below");
     }
 }

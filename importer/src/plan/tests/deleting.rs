@@ -37,6 +37,23 @@ fn standing() -> ColumnState {
 }
 
 #[test]
+fn a_satellite_that_went_back_remembers_the_deletion_of_what_it_has_not() {
+    let incoming = having_seen(version(10, 2), Some(version(9, 2)));
+    let went_back = |setting: Setting| Setting { me: Writer { epoch: Epoch::new(2, 7), ..setting.me }, ..setting };
+    let Planned::Remember(kept) = plan(&patients(), went_back(satellite(0)), &incoming, None) else {
+        panic!("a satellite of its own may have it");
+    };
+    let seen = ColumnState { base: Some(version(9, 2)), ..state(version(10, 2), Some(LINK), SEQ.0) };
+    let of_it = (kept.uid, kept.table, kept.version, kept.seq, kept.source);
+    assert_eq!(of_it, (UID, patients().number, deleted(), SEQ, Some(LINK)));
+    assert_eq!((&kept.state, kept.values.len()), (&RowState::uniform(seen), 0));
+    let first = Setting { me: Writer { epoch: Epoch::new(1, 7), ..satellite(0).me }, ..satellite(0) };
+    for setting in [first, went_back(central())] {
+        assert!(matches!(plan(&patients(), setting, &incoming, None), Planned::Nothing));
+    }
+}
+
+#[test]
 fn a_central_deletes_what_the_deletion_had_seen() {
     assert!(goes(central(), standing(), &having_seen(version(10, 2), None)));
     assert!(goes(central(), standing(), &having_seen(version(12, 1), Some(version(10, 2)))), "and written upon");
