@@ -200,6 +200,7 @@ mod tests {
     use super::*;
     use saddlebag_formats::header::KeyId;
     use saddlebag_formats::history::AppliedBundle;
+    use saddlebag_formats::members::Common;
     use saddlebag_formats::payload_binding::PayloadBinding;
     use saddlebag_formats::{BundleId, DeploymentId, NodeId, TimeMs};
     use saddlebag_stores::ledger::PeerRole;
@@ -313,7 +314,21 @@ mod tests {
         assert_eq!(anew(10, &[(1, 1), (2, 2), (3, 9)]), Arrival::Anew { common: Seq(20) });
         assert_eq!(anew(10, &[]), Arrival::Anew { common: Seq(10) });
         assert_eq!(anew(0, &[(3, 3)]), Arrival::Anew { common: Seq(30) });
+        assert_eq!(anew(30, &[]), Arrival::Anew { common: Seq(30) });
         assert_eq!(anew(31, &[]), Arrival::Early { applied: Seq(30) });
+    }
+
+    #[test]
+    fn of_a_history_that_was_never_heard_of_nothing_is_common() {
+        let link = with_history();
+        let anew = |after: u64| {
+            let header = BundleHeader { epoch: Epoch(3), ..header(1, 7, after, 40) };
+            let known = vec![(BundleNumber(3), BundleId([3; 16]))];
+            let binding = Binding { anew: Some(Anew { before: Epoch(2), known }), ..Binding::of(&header, 0, None) };
+            judge(&header, &binding, &link, EPOCH).unwrap()
+        };
+        assert_eq!(anew(0), Arrival::Anew { common: Seq(0) });
+        assert_eq!(anew(1), Arrival::Early { applied: Seq(0) });
     }
 
     #[test]
@@ -422,6 +437,33 @@ mod tests {
         assert_eq!((link.clone(), remembered(&link)), (made(), vec![3, 4, 5]));
         assert_eq!(acknowledge(&ack(5, 5, 50), &mut link, EPOCH).unwrap(), Some(BundleNumber(5)));
         assert_eq!((link.acknowledged, remembered(&link)), (position(5, 5, 50), vec![5]));
+    }
+
+    #[test]
+    fn how_far_histories_are_one_is_said_until_it_is_acknowledged() {
+        let said_after = |number: u64| {
+            let mut link = made();
+            let common = Common { before: EPOCH, upto: Seq(7) };
+            link.history.common = Some((common, BundleNumber(4)));
+            acknowledge(&ack(number, number as u8, number * 10), &mut link, EPOCH).unwrap();
+            link.history.common.is_some()
+        };
+        assert_eq!([said_after(3), said_after(4), said_after(5)], [true, false, false]);
+    }
+
+    #[test]
+    fn what_answers_a_later_history_of_this_node_is_refused() {
+        let link = made();
+        let of = |epoch| Acknowledgement { epoch, number: BundleNumber(3), id: BundleId([3; 16]), upto: Seq(30) };
+        let answers = |epoch| BundleHeader { ack: Some(of(epoch)), ..header(1, 1, 0, 0) };
+        let refused = |header: &BundleHeader| refuse_outlived(header, &link, Epoch(2));
+        assert!(matches!(
+            refused(&answers(Epoch(3))),
+            Err(ImportError::Outlived { found: Epoch(3), own: Epoch(2), .. })
+        ));
+        for header in [answers(Epoch(2)), answers(Epoch(1)), header(1, 1, 0, 0)] {
+            refused(&header).unwrap();
+        }
     }
 
     #[test]
