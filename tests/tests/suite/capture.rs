@@ -302,3 +302,32 @@ fn a_row_at_the_key_of_one_that_was_replaced_and_deleted_is_another_record() {
     assert_eq!(ministry_has(&fleet, "SELECT count(*) FROM person WHERE name = 'b'"), 1);
     assert_eq!(ministry_has(&fleet, "SELECT count(*) FROM note WHERE text = 'late'"), 1);
 }
+
+#[test]
+fn rows_of_one_identity_are_counted_apart() {
+    let tables = "[ward]\nidentity = 'natural(code)'";
+    let plan = FleetPlan { names: &["ministry"], tables, seed: 35, engines: SQLITE };
+    let schema = "CREATE TABLE ward (id INTEGER PRIMARY KEY, code TEXT)";
+    let mut fleet = Fleet::new(&plan, |_, connection| connection.execute_batch(schema).unwrap());
+    let node = &mut fleet.nodes[0];
+    node.app.execute_batch("INSERT INTO ward (code) VALUES ('X'), ('X'), ('Y')").unwrap();
+    node.store.begin(Access::Write).unwrap();
+    let absorbed = absorb(&mut *node.store, node.me.writer(), &mut node.entropy).unwrap();
+    node.store.commit().unwrap();
+    assert_eq!((absorbed.created, absorbed.duplicates, absorbed.changed, absorbed.deleted), (2, 1, 0, 0));
+}
+
+#[test]
+fn a_row_that_stayed_at_home_takes_the_place_of_a_record_that_an_import_deletes() {
+    let tables = "[ward]\nidentity = 'natural(code)'";
+    let plan = FleetPlan { names: &["ministry", "clinic"], tables, seed: 36, engines: SQLITE };
+    let schema = "CREATE TABLE ward (id INTEGER PRIMARY KEY, code TEXT, name TEXT)";
+    let mut fleet = Fleet::new(&plan, |_, connection| connection.execute_batch(schema).unwrap());
+    clinic(&fleet, "INSERT INTO ward (code, name) VALUES ('X', 'first'), ('X', 'second')");
+    fleet.settle();
+    assert_eq!(ministry_has(&fleet, "SELECT count(*) FROM ward WHERE name = 'first'"), 1);
+    fleet.nodes[0].app.execute_batch("DELETE FROM ward").unwrap();
+    // Nothing waits in the clinic's journal.
+    fleet.settle();
+    assert_eq!(ministry_has(&fleet, "SELECT count(*) FROM ward WHERE name = 'second'"), 1);
+}
